@@ -1,0 +1,308 @@
+/**
+ * The resources Serin reads, with field names spelt exactly as upstream spells them.
+ *
+ * Shapes follow istio/api networking/v1 (virtual_service.proto, destination_rule.proto, gateway.proto, service_entry.proto,
+ * workload_entry.proto). Values are what validation has let through: durations are still the user's text (`5s`), numbers are in range,
+ * oneofs hold exactly one member. Absent fields are absent, never null. Nothing here is mutated after parsing.
+ */
+
+/** Where a resource, or a node inside it, stands in the user's files. */
+export interface Origin {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface ObjectMeta {
+  readonly name: string;
+  /** `default` where the document names none. */
+  readonly namespace: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** RFC 3339; present on what comes from a Kubernetes API server, and honoured as the age in merges when a file states it. */
+  readonly creationTimestamp?: string;
+}
+
+export interface Resource<Kind extends string, Spec> {
+  readonly apiVersion: string;
+  readonly kind: Kind;
+  readonly metadata: ObjectMeta;
+  readonly spec: Spec;
+  readonly origin: Origin;
+}
+
+// --- VirtualService -----------------------------------------------------------------------------------------------------------------
+
+/** Exactly one member; none at all means "present" where the field allows it. */
+export interface StringMatch {
+  readonly exact?: string;
+  readonly prefix?: string;
+  /** RE2, matched against the whole value. */
+  readonly regex?: string;
+}
+
+export interface HeaderOperations {
+  readonly set?: Readonly<Record<string, string>>;
+  readonly add?: Readonly<Record<string, string>>;
+  readonly remove?: readonly string[];
+}
+
+export interface Headers {
+  readonly request?: HeaderOperations;
+  readonly response?: HeaderOperations;
+}
+
+export interface PortSelector {
+  readonly number?: number;
+}
+
+export interface Destination {
+  readonly host: string;
+  readonly subset?: string;
+  readonly port?: PortSelector;
+}
+
+export interface HttpRouteDestination {
+  readonly destination: Destination;
+  readonly weight?: number;
+  readonly headers?: Headers;
+}
+
+export interface HttpMatchRequest {
+  readonly name?: string;
+  readonly uri?: StringMatch;
+  readonly scheme?: StringMatch;
+  readonly method?: StringMatch;
+  readonly authority?: StringMatch;
+  readonly headers?: Readonly<Record<string, StringMatch>>;
+  readonly withoutHeaders?: Readonly<Record<string, StringMatch>>;
+  readonly queryParams?: Readonly<Record<string, StringMatch>>;
+  readonly port?: number;
+  readonly ignoreUriCase?: boolean;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
+  readonly sourceNamespace?: string;
+  readonly gateways?: readonly string[];
+  readonly statPrefix?: string;
+}
+
+export interface HttpRedirect {
+  readonly uri?: string;
+  readonly prefixRewrite?: string;
+  readonly authority?: string;
+  readonly scheme?: string;
+  readonly port?: number;
+  readonly derivePort?: 'FROM_PROTOCOL_DEFAULT' | 'FROM_REQUEST_PORT';
+  readonly redirectCode?: number;
+}
+
+export interface HttpDirectResponse {
+  readonly status: number;
+  /** Exactly one of `string` and `bytes` (base64). */
+  readonly body?: { readonly string?: string; readonly bytes?: string };
+}
+
+export interface HttpRewrite {
+  readonly uri?: string;
+  readonly authority?: string;
+  readonly uriRegexRewrite?: { readonly match: string; readonly rewrite: string };
+}
+
+export interface Percent {
+  readonly value?: number;
+}
+
+export interface HttpRetry {
+  readonly attempts?: number;
+  readonly perTryTimeout?: string;
+  readonly retryOn?: string;
+  readonly retryRemoteLocalities?: boolean;
+  readonly retryIgnorePreviousHosts?: boolean;
+  readonly backoff?: string;
+}
+
+export interface HttpFaultInjection {
+  readonly delay?: { readonly fixedDelay?: string; readonly percentage?: Percent; readonly percent?: number };
+  readonly abort?: { readonly httpStatus?: number; readonly grpcStatus?: string; readonly percentage?: Percent };
+}
+
+export interface HttpMirrorPolicy {
+  readonly destination: Destination;
+  readonly percentage?: Percent;
+}
+
+export interface CorsPolicy {
+  readonly allowOrigin?: readonly string[];
+  readonly allowOrigins?: readonly StringMatch[];
+  readonly allowMethods?: readonly string[];
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  readonly maxAge?: string;
+  readonly allowCredentials?: boolean;
+  readonly unmatchedPreflights?: 'UNSPECIFIED' | 'FORWARD' | 'IGNORE';
+}
+
+/** A rule of a VirtualService. Not to be taken for the Gateway API's HTTPRoute kind. */
+export interface IstioHttpRoute {
+  readonly name?: string;
+  readonly match?: readonly HttpMatchRequest[];
+  readonly route?: readonly HttpRouteDestination[];
+  readonly redirect?: HttpRedirect;
+  readonly directResponse?: HttpDirectResponse;
+  readonly delegate?: { readonly name?: string; readonly namespace?: string };
+  readonly rewrite?: HttpRewrite;
+  readonly timeout?: string;
+  readonly retries?: HttpRetry;
+  readonly fault?: HttpFaultInjection;
+  readonly mirror?: Destination;
+  readonly mirrors?: readonly HttpMirrorPolicy[];
+  readonly mirrorPercent?: number;
+  readonly mirrorPercentage?: Percent;
+  readonly corsPolicy?: CorsPolicy;
+  readonly headers?: Headers;
+}
+
+export interface VirtualServiceSpec {
+  readonly hosts?: readonly string[];
+  readonly gateways?: readonly string[];
+  readonly http?: readonly IstioHttpRoute[];
+  /** Validated for shape; what Serin does with them is a later matter and said in a warning. */
+  readonly tls?: readonly unknown[];
+  readonly tcp?: readonly unknown[];
+  readonly exportTo?: readonly string[];
+}
+export type VirtualService = Resource<'VirtualService', VirtualServiceSpec>;
+
+// --- DestinationRule ----------------------------------------------------------------------------------------------------------------
+
+export interface LoadBalancerSettings {
+  readonly simple?: 'UNSPECIFIED' | 'LEAST_CONN' | 'RANDOM' | 'PASSTHROUGH' | 'ROUND_ROBIN' | 'LEAST_REQUEST';
+  readonly consistentHash?: Readonly<Record<string, unknown>>;
+  readonly localityLbSetting?: Readonly<Record<string, unknown>>;
+  readonly zoneAwareLbSetting?: Readonly<Record<string, unknown>>;
+  readonly warmup?: Readonly<Record<string, unknown>>;
+  readonly warmupDurationSecs?: string;
+}
+
+export interface ConnectionPoolSettings {
+  readonly tcp?: {
+    readonly maxConnections?: number;
+    readonly connectTimeout?: string;
+    readonly tcpKeepalive?: { readonly probes?: number; readonly time?: string; readonly interval?: string };
+    readonly maxConnectionDuration?: string;
+    readonly idleTimeout?: string;
+  };
+  readonly http?: {
+    readonly http1MaxPendingRequests?: number;
+    readonly http2MaxRequests?: number;
+    readonly maxRequestsPerConnection?: number;
+    readonly maxRetries?: number;
+    readonly idleTimeout?: string;
+    readonly h2UpgradePolicy?: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE';
+    readonly useClientProtocol?: boolean;
+    readonly maxConcurrentStreams?: number;
+    readonly http2KeepAlive?: Readonly<Record<string, unknown>>;
+  };
+}
+
+export interface TrafficPolicy {
+  readonly loadBalancer?: LoadBalancerSettings;
+  readonly connectionPool?: ConnectionPoolSettings;
+  readonly outlierDetection?: Readonly<Record<string, unknown>>;
+  readonly tls?: Readonly<Record<string, unknown>>;
+  /** Overrides wholesale: what is absent here falls back to defaults, not to the destination's level (destination_rule.proto). */
+  readonly portLevelSettings?: readonly (Omit<TrafficPolicy, 'portLevelSettings'> & { readonly port?: PortSelector })[];
+  readonly tunnel?: Readonly<Record<string, unknown>>;
+  readonly proxyProtocol?: Readonly<Record<string, unknown>>;
+  readonly retryBudget?: Readonly<Record<string, unknown>>;
+}
+
+export interface Subset {
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly trafficPolicy?: TrafficPolicy;
+}
+
+export interface DestinationRuleSpec {
+  readonly host: string;
+  readonly trafficPolicy?: TrafficPolicy;
+  readonly subsets?: readonly Subset[];
+  readonly exportTo?: readonly string[];
+  readonly workloadSelector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+}
+export type DestinationRule = Resource<'DestinationRule', DestinationRuleSpec>;
+
+// --- Gateway ------------------------------------------------------------------------------------------------------------------------
+
+export interface GatewayServer {
+  readonly port: { readonly number: number; readonly protocol: string; readonly name?: string; readonly targetPort?: number };
+  readonly bind?: string;
+  readonly hosts: readonly string[];
+  readonly tls?: Readonly<Record<string, unknown>> & { readonly httpsRedirect?: boolean };
+  readonly defaultEndpoint?: string;
+  readonly name?: string;
+}
+
+export interface GatewaySpec {
+  readonly servers?: readonly GatewayServer[];
+  readonly selector?: Readonly<Record<string, string>>;
+}
+export type Gateway = Resource<'Gateway', GatewaySpec>;
+
+// --- ServiceEntry and WorkloadEntry -------------------------------------------------------------------------------------------------
+
+export interface WorkloadEntrySpec {
+  readonly address?: string;
+  /** Service port name to the workload's port number. */
+  readonly ports?: Readonly<Record<string, number>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly network?: string;
+  readonly locality?: string;
+  readonly weight?: number;
+  readonly serviceAccount?: string;
+}
+export type WorkloadEntry = Resource<'WorkloadEntry', WorkloadEntrySpec>;
+
+export interface ServicePort {
+  readonly number: number;
+  readonly protocol?: string;
+  readonly name?: string;
+  readonly targetPort?: number;
+}
+
+export interface ServiceEntrySpec {
+  readonly hosts: readonly string[];
+  readonly addresses?: readonly string[];
+  readonly ports?: readonly ServicePort[];
+  readonly location?: 'MESH_EXTERNAL' | 'MESH_INTERNAL';
+  readonly resolution?: 'NONE' | 'STATIC' | 'DNS' | 'DNS_ROUND_ROBIN' | 'DYNAMIC_DNS';
+  readonly endpoints?: readonly WorkloadEntrySpec[];
+  readonly workloadSelector?: { readonly labels?: Readonly<Record<string, string>> };
+  readonly exportTo?: readonly string[];
+  readonly subjectAltNames?: readonly string[];
+}
+export type ServiceEntry = Resource<'ServiceEntry', ServiceEntrySpec>;
+
+// --- all of them together -----------------------------------------------------------------------------------------------------------
+
+export type AnyResource = VirtualService | DestinationRule | Gateway | ServiceEntry | WorkloadEntry;
+export type ResourceKind = AnyResource['kind'];
+
+/**
+ * Annotation on a ServiceEntry: an active health check of its endpoints, as JSON (`HealthCheckSpec`). Istio has no field for it, so the short
+ * form's `healthCheck:` expands to this; Istio itself ignores it.
+ */
+export const HEALTH_CHECK_ANNOTATION = 'serin.dev/health-check';
+
+/** What `HEALTH_CHECK_ANNOTATION` holds. Names and defaults are Envoy's (core.v3.HealthCheck). */
+export interface HealthCheckSpec {
+  /** Path asked for with GET; 200 to 299 is healthy. */
+  readonly path: string;
+  /** Default `5s`. */
+  readonly interval?: string;
+  /** Default `1s`. */
+  readonly timeout?: string;
+  /** Failures in a row before an endpoint is taken out; default 2. */
+  readonly unhealthyThreshold?: number;
+  /** Successes in a row before it is taken back; default 1. */
+  readonly healthyThreshold?: number;
+}
