@@ -1,0 +1,291 @@
+/**
+ * What must survive a restart: named documents (the overlay is one) and who changed them.
+ *
+ * SQLite in WAL mode with synchronous=FULL: `put` returns after the change is on the disk (fsync), and after `kill -9` or power loss the
+ * file holds either the old or the new document, never a mixture. On top of that
+ *
+ * 1. every document carries its SHA-256, so that a flipped bit is noticed (SQLite itself has no checksums in the main file);
+ * 2. after every change the whole database is copied to `state.backup.db` (a new file renamed over the old one);
+ * 3. a damaged database is moved aside, never deleted; the backup takes its place, else an empty state, and `notices` say which and why;
+ * 4. a database written by a newer Serin is not touched: the state is empty and read-only, and `readOnly` says so.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../base/clock.ts';
+import { requirePlainFile, StateError } from './state-directory.ts';
+import { SQLITE, sqliteCode } from './sqlite-code.ts';
+
+/** `PRAGMA application_id`: "srin". Tells our files from other people's databases. */
+const APPLICATION_ID = 0x7372696e;
+const SCHEMA_VERSION = 1;
+/** A state of Serin is kilobytes; a larger file is not ours or has gone wrong, and checking it would hold up the start. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+const MAX_AUDIT_ROWS = 10_000;
+
+const SCHEMA = `
+  CREATE TABLE document (name TEXT PRIMARY KEY, body TEXT NOT NULL, sha256 TEXT NOT NULL, written_at TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL,
+    before_sha256 TEXT NOT NULL, after_sha256 TEXT NOT NULL
+  ) STRICT;
+  PRAGMA application_id = ${APPLICATION_ID};
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+export interface StateNotice {
+  readonly code: 'W_STATE_RECOVERED' | 'W_STATE_LOST' | 'W_STATE_READ_ONLY' | 'W_STATE_LEFTOVER' | 'W_STATE_BACKUP';
+  readonly message: string;
+}
+
+/** A change could not be made durable; nothing was changed. */
+export class StateWriteError extends Error {
+  readonly code: 'E_STATE_FULL' | 'E_STATE_READ_ONLY' | 'E_STATE_IO';
+
+  constructor(code: StateWriteError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StateWriteError';
+    this.code = code;
+  }
+}
+
+/** Who did what, for the audit table; never holds a secret. */
+export interface Change {
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string;
+}
+
+export interface State {
+  /** What the user must be told about how the state was found. */
+  readonly notices: readonly StateNotice[];
+  /** Why nothing can be written; undefined when it can. */
+  readonly readOnly: string | undefined;
+  get(name: string): string | undefined;
+  /** Returns when the document is durable. @throws StateWriteError; then the old document is still in force. */
+  put(name: string, body: string, change: Change): void;
+  close(): void;
+}
+
+/** Opens or creates the state in a directory that is locked by the caller (state-lock.ts). @throws StateError */
+export function openState(directory: string, clock: Clock, onNotice: (notice: StateNotice) => void = () => undefined): State {
+  const notices: StateNotice[] = [];
+  const notice = (code: StateNotice['code'], message: string): void => {
+    notices.push({ code, message });
+    onNotice({ code, message });
+  };
+  const file = join(directory, 'state.db');
+  const backup = join(directory, 'state.backup.db');
+  requirePlainFile(file);
+  requirePlainFile(backup);
+  removeLeftovers(directory, notice);
+
+  let opened = openDatabase(file);
+  if ('damage' in opened) {
+    const aside = moveAside(file, clock);
+    const restored = existsSync(backup) ? restore(backup, file) : undefined;
+    if (restored !== undefined && 'database' in restored) {
+      notice('W_STATE_RECOVERED', `state file ${file} was damaged (${opened.damage}); moved to ${aside}, and the last good copy is in force`);
+      opened = restored;
+    } else {
+      rmSync(file, { force: true });
+      notice(
+        'W_STATE_LOST',
+        `state file ${file} was damaged (${opened.damage}) and there is no good copy; moved to ${aside}, and Serin starts without what \`serin shift\` had changed`,
+      );
+      opened = openDatabase(file);
+      if ('damage' in opened) throw new StateError('E_STATE_FILE', `cannot create ${file}: ${opened.damage}`);
+    }
+  }
+  if ('newer' in opened) {
+    const message = `state file ${file} was written by a newer Serin (schema ${opened.newer}, this one knows ${SCHEMA_VERSION}); it is left untouched and nothing is read from it or written to it`;
+    notice('W_STATE_READ_ONLY', message);
+    return { notices, readOnly: message, get: () => undefined, put: () => raise(new StateWriteError('E_STATE_READ_ONLY', message)), close: () => undefined };
+  }
+  return new DatabaseState(opened.database, file, backup, clock, notices, notice);
+}
+
+function raise(error: Error): never {
+  throw error;
+}
+
+class DatabaseState implements State {
+  readonly notices: readonly StateNotice[];
+  readonly readOnly = undefined;
+  readonly #database: DatabaseSync;
+  readonly #file: string;
+  readonly #backup: string;
+  readonly #clock: Clock;
+  readonly #notice: (code: StateNotice['code'], message: string) => void;
+  readonly #documents: Map<string, string>;
+
+  constructor(
+    database: DatabaseSync,
+    file: string,
+    backup: string,
+    clock: Clock,
+    notices: readonly StateNotice[],
+    notice: (code: StateNotice['code'], message: string) => void,
+  ) {
+    this.#database = database;
+    this.#file = file;
+    this.#backup = backup;
+    this.#clock = clock;
+    this.notices = notices;
+    this.#notice = notice;
+    this.#documents = documentsOf(database);
+  }
+
+  get(name: string): string | undefined {
+    return this.#documents.get(name);
+  }
+
+  put(name: string, body: string, change: Change): void {
+    const at = new Date(this.#clock.nowMs()).toISOString();
+    const database = this.#database;
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      database
+        .prepare('INSERT INTO document (name, body, sha256, written_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body, sha256 = excluded.sha256, written_at = excluded.written_at')
+        .run(name, body, sha256(body), at);
+      database
+        .prepare('INSERT INTO audit (at, actor, action, target, before_sha256, after_sha256) VALUES (?, ?, ?, ?, ?, ?)')
+        .run(at, change.actor, change.action, change.target, sha256(this.#documents.get(name) ?? ''), sha256(body));
+      database.prepare('DELETE FROM audit WHERE sequence <= (SELECT max(sequence) FROM audit) - ?').run(MAX_AUDIT_ROWS);
+      database.exec('COMMIT');
+    } catch (error) {
+      // A failed COMMIT (disk full, I/O error) leaves the transaction open; a failed fsync is never tried again as if it had worked.
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw writeError(error, this.#file);
+    }
+    this.#documents.set(name, body);
+    this.#copy();
+  }
+
+  /** The change is durable already; a copy that cannot be made is said, not failed on. */
+  #copy(): void {
+    const temporary = `${this.#backup}.tmp`;
+    try {
+      rmSync(temporary, { force: true });
+      closeSync(openSync(temporary, 'wx', 0o600));
+      this.#database.prepare('VACUUM INTO ?').run(temporary);
+      syncFile(temporary);
+      renameSync(temporary, this.#backup);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      this.#notice('W_STATE_BACKUP', `cannot copy the state to ${this.#backup}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  close(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+}
+
+type Opened = { readonly database: DatabaseSync } | { readonly damage: string } | { readonly newer: number };
+
+/** Opens and checks; creates what is not there. Damage is an answer, not an error. @throws StateError when the file cannot be opened at all. */
+function openDatabase(file: string): Opened {
+  const size = statSync(file, { throwIfNoEntry: false })?.size;
+  // SQLite takes an empty file for a new database; ours is never empty, so this one lost its content.
+  if (size === 0) return { damage: 'it is empty' };
+  if (size !== undefined && size > MAX_FILE_BYTES) return { damage: `it is ${size} bytes, more than ${MAX_FILE_BYTES}` };
+  let database: DatabaseSync | undefined;
+  try {
+    if (size === undefined) closeSync(openSync(file, 'wx', 0o600));
+    database = new DatabaseSync(file);
+    database.exec('PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 2000');
+    if (size === undefined) database.exec(`BEGIN; ${SCHEMA} COMMIT`);
+    const version = Number(pragma(database, 'user_version'));
+    if (pragma(database, 'application_id') !== APPLICATION_ID) return damaged(database, 'it is not a Serin state file');
+    if (version > SCHEMA_VERSION) {
+      database.close();
+      return { newer: version };
+    }
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+    const check = pragma(database, 'quick_check');
+    if (check !== 'ok') return damaged(database, String(check));
+    documentsOf(database);
+    return { database };
+  } catch (error) {
+    const code = sqliteCode(error);
+    if (code === SQLITE.cannotOpen || code === undefined) {
+      database?.close();
+      if (error instanceof DamageError) return { damage: error.message };
+      throw new StateError('E_STATE_FILE', `cannot open ${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
+    return damaged(database, error instanceof Error ? error.message : String(error));
+  }
+}
+
+class DamageError extends Error {}
+
+function damaged(database: DatabaseSync | undefined, damage: string): Opened {
+  if (database?.isOpen === true) database.close();
+  return { damage };
+}
+
+function pragma(database: DatabaseSync, name: string): unknown {
+  return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+}
+
+/** All documents, each held against its checksum. @throws DamageError */
+function documentsOf(database: DatabaseSync): Map<string, string> {
+  const documents = new Map<string, string>();
+  for (const { name, body, sha256: expected } of database.prepare('SELECT name, body, sha256 FROM document').all()) {
+    if (typeof name !== 'string' || typeof body !== 'string' || sha256(body) !== expected) throw new DamageError('a document does not have its checksum');
+    documents.set(name, body);
+  }
+  return documents;
+}
+
+/** Puts a copy of the backup in the database's place and opens it. */
+function restore(backup: string, file: string): Opened {
+  copyFileSync(backup, file);
+  const opened = openDatabase(file);
+  if ('damage' in opened) for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
+  return opened;
+}
+
+/** @returns The new name of the damaged file, for the user to look at or delete. */
+function moveAside(file: string, clock: Clock): string {
+  const stamp = new Date(clock.nowMs()).toISOString().replace(/[-:.]/g, '');
+  let aside = `${file}.damaged-${stamp}`;
+  for (let n = 2; existsSync(aside); n++) aside = `${file}.damaged-${stamp}-${n}`;
+  // The log belongs to the file: left behind it would be replayed into the next one.
+  for (const suffix of ['', '-wal', '-shm']) if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
+  return aside;
+}
+
+/** What an interrupted write left behind; never read, so removing it loses nothing. */
+function removeLeftovers(directory: string, notice: (code: StateNotice['code'], message: string) => void): void {
+  for (const name of readdirSync(directory)) {
+    if (!/^(?:state|daemon|\.probe).*\.tmp(?:-journal)?$/.test(name)) continue;
+    rmSync(join(directory, name), { force: true });
+    notice('W_STATE_LEFTOVER', `removed ${join(directory, name)}, left over from an interrupted write`);
+  }
+}
+
+function syncFile(file: string): void {
+  const descriptor = openSync(file, 'r+');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+}
+
+function writeError(error: unknown, file: string): StateWriteError {
+  const detail = error instanceof Error ? error.message : String(error);
+  const cause = { cause: error };
+  switch (sqliteCode(error)) {
+    case SQLITE.full:
+      return new StateWriteError('E_STATE_FULL', `no space left to write ${file} (${detail}); nothing was changed`, cause);
+    case SQLITE.readOnly:
+      return new StateWriteError('E_STATE_READ_ONLY', `${file} is read-only (${detail}); nothing was changed`, cause);
+    default:
+      return new StateWriteError('E_STATE_IO', `cannot write ${file} (${detail}); nothing was changed`, cause);
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
