@@ -48,6 +48,8 @@ export interface Route {
   /** Applied after the chosen cluster's own (weighted), or merged with it (single destination): compile() has settled the order. */
   readonly requestHeaders: HeaderOps;
   readonly responseHeaders: HeaderOps;
+  /** Why no request gets this far (an earlier rule takes everything, say); absent when some may. Kept for explain, passed over by matching. */
+  readonly unreachable?: string;
 }
 
 /** Which line of whose file a route comes from. */
@@ -101,7 +103,7 @@ export interface HeaderMatch {
 }
 
 export interface QueryParamMatch {
-  /** Exact, after percent-decoding; only the first occurrence of a parameter counts. */
+  /** Exact. Name and value are compared as received, not percent-decoded, as Envoy does; only the first occurrence of a parameter counts. */
   readonly name: string;
   /** Absent: the parameter must be present. */
   readonly value?: ValueMatch;
@@ -166,8 +168,11 @@ export interface HeaderOps {
 export interface HeaderValue {
   /** As it is sent. */
   readonly name: string;
-  /** Literal runs and Envoy's `%COMMAND(argument)%` operators, evaluated against the request as it arrived. */
-  readonly value: readonly (string | { readonly command: string; readonly argument: string })[];
+  /**
+   * Literal runs and Envoy's `%COMMAND(argument):maxLength%` operators, evaluated against the message as it arrived (`formatHeaderValue`). A value
+   * that comes out empty leaves the header alone.
+   */
+  readonly value: readonly (string | { readonly command: string; readonly argument: string; readonly maxLength?: number })[];
 }
 
 export const NO_HEADER_OPS: HeaderOps = { remove: [], set: [], add: [] };

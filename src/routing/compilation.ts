@@ -1,0 +1,34 @@
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { AnyResource } from '../config/resources.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import { ClusterTable } from './cluster-table.ts';
+import { serviceIndex } from './services.ts';
+import type { ServiceIndex } from './services.ts';
+
+/** What one run of compile() works on and fills: passed to every part of it, gone when it returns. */
+export interface Compilation {
+  readonly snapshot: Snapshot;
+  readonly services: ServiceIndex;
+  readonly clusters: ClusterTable;
+  /** Warnings only: a snapshot has been validated, and one odd resource must not take the others down. */
+  warn(resource: AnyResource, warning: Pick<Diagnostic, 'code' | 'path' | 'message' | 'hint'>): void;
+}
+
+export function startCompilation(snapshot: Snapshot, diagnostics: Diagnostic[]): Compilation {
+  const services = serviceIndex(snapshot);
+  const seen = new Set<string>();
+  return {
+    snapshot,
+    services,
+    clusters: new ClusterTable(services),
+    warn: (resource, warning) => {
+      const { kind, metadata, origin } = resource;
+      // A rule is compiled once per listener and port it is served on; its author wants to read about it once.
+      const key = `${kind}/${metadata.namespace}/${metadata.name}/${warning.path}/${warning.code}/${warning.message}`;
+      if (seen.has(key)) return;
+      seen.add(key);
+      const { name, namespace } = metadata;
+      diagnostics.push({ ...origin, ...warning, severity: 'warning', kind, namespace, name });
+    },
+  };
+}

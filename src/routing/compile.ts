@@ -1,0 +1,34 @@
+import type { Diagnostic } from '../base/diagnostic.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import { startCompilation } from './compilation.ts';
+import { gatewayListeners } from './gateway-listeners.ts';
+import { meshListener } from './mesh-listener.ts';
+import type { RoutingTable } from './table.ts';
+
+export interface CompileOptions {
+  /** `namespace/name:port` of Gateways whose port is served on an address of its own instead of being shared (`--listen NS/NAME:80=…`). */
+  readonly ownListeners?: ReadonlySet<string>;
+}
+
+export interface Compiled {
+  readonly table: RoutingTable;
+  /** Warnings about what only compiling finds out; what a resource says wrongly by itself, validation has said already. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * Turns validated resources into the table that a data plane works from. Pure and deterministic: equal snapshots give equal tables.
+ *
+ * Never fails: a reference to something that is not there becomes a cluster that answers 503, a rule that cannot hold stays with its reason, and
+ * everything else is as if they were not there.
+ *
+ * Clusters are numbered in the order in which routes first use them; only those that some route uses exist.
+ */
+export function compile(snapshot: Snapshot, options: CompileOptions = {}): Compiled {
+  const diagnostics: Diagnostic[] = [];
+  const compilation = startCompilation(snapshot, diagnostics);
+  const listeners = [meshListener(compilation), ...gatewayListeners(compilation, options.ownListeners ?? NONE)];
+  return { table: { version: snapshot.version, listeners, clusters: compilation.clusters.clusters }, diagnostics };
+}

@@ -1,0 +1,190 @@
+import type { Gateway, GatewayServer, VirtualService } from '../config/resources.ts';
+import type { Compilation } from './compilation.ts';
+import { boundGateways } from './compile-match.ts';
+import { mergeRoutes } from './merge-routes.ts';
+import { RuleCache } from './rule-cache.ts';
+import { resolveHost } from './services.ts';
+import { NO_HEADER_OPS } from './table.ts';
+import type { Listener, Route, VirtualHost } from './table.ts';
+
+/**
+ * One listener for each declared Gateway port that carries HTTP; Gateways that declare the same port share it, unless the operator gave one an
+ * address of its own (`ownListeners`).
+ *
+ * A VirtualService is served where one of its hosts meets a host of a server of a Gateway it names; the narrower of the two is the domain. A server
+ * with `httpsRedirect` answers 301 for every host it serves.
+ */
+export function gatewayListeners(compilation: Compilation, ownListeners: ReadonlySet<string>): readonly Listener[] {
+  const drafts = new Map<string, ListenerDraft>();
+  for (const gateway of compilation.snapshot.gateways) {
+    for (const [index, server] of (gateway.spec.servers ?? []).entries()) {
+      if (!isHttp(server)) continue;
+      const gatewayName = `${gateway.metadata.namespace}/${gateway.metadata.name}`;
+      const own = `${gatewayName}:${server.port.number}`;
+      const name = ownListeners.has(own) ? own : String(server.port.number);
+      let draft = drafts.get(name);
+      if (draft === undefined) {
+        draft = { name, port: server.port.number, servers: [] };
+        drafts.set(name, draft);
+      }
+      draft.servers.push({ gateway, gatewayName, server, path: `spec.servers[${index}]` });
+    }
+  }
+  const bound = virtualServicesByGateway(compilation);
+  const rules = new RuleCache(compilation);
+  return [...drafts.values()].map((draft) => finishListener(compilation, draft, bound, rules));
+}
+
+interface PlacedServer {
+  readonly gateway: Gateway;
+  readonly gatewayName: string;
+  readonly server: GatewayServer;
+  readonly path: string;
+}
+
+interface ListenerDraft {
+  readonly name: string;
+  readonly port: number;
+  readonly servers: PlacedServer[];
+}
+
+/** Servers that carry plaintext HTTP. HTTPS, TLS, TCP and MONGO servers are accepted by validation with a warning and not served. */
+const HTTP_PROTOCOLS: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB']);
+
+function isHttp(server: GatewayServer): boolean {
+  return HTTP_PROTOCOLS.has(server.port.protocol.toUpperCase());
+}
+
+function virtualServicesByGateway(compilation: Compilation): ReadonlyMap<string, readonly VirtualService[]> {
+  const bound = new Map<string, VirtualService[]>();
+  for (const virtualService of compilation.snapshot.virtualServices) {
+    const { hosts = [], gateways, http = [] } = virtualService.spec;
+    if (http.length === 0 || hosts.length === 0) continue;
+    for (const name of new Set(boundGateways(gateways, virtualService.metadata.namespace))) {
+      const same = bound.get(name);
+      if (same === undefined) bound.set(name, [virtualService]);
+      else same.push(virtualService);
+    }
+  }
+  return bound;
+}
+
+interface DomainDraft {
+  /** By VirtualService, the Gateways through which it comes here. */
+  readonly sources: Map<VirtualService, Set<string>>;
+  redirect: PlacedServer | undefined;
+}
+
+function finishListener(
+  compilation: Compilation,
+  draft: ListenerDraft,
+  bound: ReadonlyMap<string, readonly VirtualService[]>,
+  rules: RuleCache,
+): Listener {
+  const domains = new Map<string, DomainDraft>();
+  const domainDraft = (domain: string): DomainDraft => {
+    let found = domains.get(domain);
+    if (found === undefined) {
+      found = { sources: new Map(), redirect: undefined };
+      domains.set(domain, found);
+    }
+    return found;
+  };
+  for (const placed of draft.servers) {
+    for (const serverHost of placed.server.hosts) {
+      const redirects = placed.server.tls?.httpsRedirect === true;
+      const { host, namespace } = parseServerHost(serverHost, placed.gateway.metadata.namespace);
+      if (redirects) domainDraft(host).redirect ??= placed;
+      for (const virtualService of bound.get(placed.gatewayName) ?? []) {
+        if (namespace !== '*' && namespace !== virtualService.metadata.namespace) continue;
+        for (const domain of servedDomains(virtualService, host)) {
+          const { sources } = domainDraft(domain);
+          const gateways = sources.get(virtualService);
+          if (gateways === undefined) sources.set(virtualService, new Set([placed.gatewayName]));
+          else gateways.add(placed.gatewayName);
+          if (redirects) domainDraft(domain).redirect ??= placed;
+        }
+      }
+    }
+  }
+  const order = new Map(compilation.snapshot.virtualServices.map((virtualService, index) => [virtualService, index]));
+  const virtualHosts = [...domains].flatMap(([domain, { sources, redirect }]): readonly VirtualHost[] => {
+    const byAge = [...sources].sort(([a], [b]) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
+    const routes = mergeRoutes(byAge.map(([virtualService, gateways]) => rules.rules(virtualService, { port: draft.port, gateways })));
+    const all = redirect === undefined ? routes : [httpsRedirect(redirect), ...routes];
+    return all.length === 0 ? [] : [{ name: `${domain}:${draft.port}`, domains: [domain], routes: all }];
+  });
+  const bind = chooseBind(compilation, draft);
+  return {
+    name: draft.name,
+    port: draft.port,
+    ...(bind === undefined ? {} : { bind }),
+    gateways: [...new Set(draft.servers.map(({ gatewayName }) => gatewayName))],
+    virtualHosts,
+  };
+}
+
+/** `host`, `namespace/host`, `./host` (the Gateway's own namespace) or `*\/host` (any): which VirtualServices a server's host is open to. */
+function parseServerHost(text: string, ownNamespace: string): { readonly host: string; readonly namespace: string } {
+  const slash = text.indexOf('/');
+  if (slash === -1) return { host: text.toLowerCase(), namespace: '*' };
+  const namespace = text.slice(0, slash);
+  return { host: text.slice(slash + 1).toLowerCase(), namespace: namespace === '.' ? ownNamespace : namespace };
+}
+
+/**
+ * A host without a dot is served under its full name, as in Istio, and as it is written too: on one machine `localhost` is a name people call, and
+ * `localhost.default.svc.cluster.local` is not.
+ */
+function servedDomains(virtualService: VirtualService, serverHost: string): ReadonlySet<string> {
+  const domains = new Set<string>();
+  for (const written of virtualService.spec.hosts ?? []) {
+    for (const host of [written.toLowerCase(), resolveHost(written, virtualService.metadata.namespace)]) {
+      const domain = narrower(host, serverHost);
+      if (domain !== undefined) domains.add(domain);
+    }
+  }
+  return domains;
+}
+
+/** The names both patterns cover, which is always one of the two patterns; undefined when they have none in common (Istio Names.Intersection). */
+function narrower(a: string, b: string): string | undefined {
+  if (a === b || covers(b, a)) return a;
+  return covers(a, b) ? b : undefined;
+}
+
+function covers(pattern: string, host: string): boolean {
+  if (!pattern.startsWith('*')) return pattern === host;
+  const suffix = pattern.slice(1);
+  const name = host.startsWith('*') ? host.slice(1) : host;
+  // `*.example` does not cover `example`, nor `*` anything but itself being shorter: the wildcard stands for at least one character.
+  return name.endsWith(suffix) && (host.startsWith('*') || name.length > suffix.length);
+}
+
+/** On a shared listener one address must do: the oldest server's. */
+function chooseBind(compilation: Compilation, draft: ListenerDraft): string | undefined {
+  const [first, ...others] = draft.servers.filter(({ server }) => server.bind !== undefined && server.bind !== '');
+  for (const other of others) {
+    if (other.server.bind === first?.server.bind) continue;
+    compilation.warn(other.gateway, {
+      code: 'W_BIND_CONFLICT',
+      path: `${other.path}.bind`,
+      message: `port ${draft.port} is bound to ${first?.server.bind} for Gateway ${first?.gatewayName}, not to ${other.server.bind}`,
+      hint: `give this Gateway an address of its own: --listen ${other.gatewayName}:${draft.port}=ADDRESS:PORT`,
+    });
+  }
+  return first?.server.bind;
+}
+
+/** Only of requests that came over plain HTTP: behind a proxy that ends TLS and says so, the rules apply (Envoy require_tls). */
+function httpsRedirect({ gateway, path }: PlacedServer): Route {
+  const { kind, metadata, origin } = gateway;
+  return {
+    name: 'httpsRedirect',
+    source: { kind, namespace: metadata.namespace, name: metadata.name, path, file: origin.file, line: origin.line },
+    matches: [{ path: `${path}.tls.httpsRedirect`, scheme: { kind: 'exact', value: 'http' }, headers: [], queryParams: [] }],
+    action: { kind: 'redirect', status: 301, scheme: 'https' },
+    requestHeaders: NO_HEADER_OPS,
+    responseHeaders: NO_HEADER_OPS,
+  };
+}
