@@ -1,4 +1,5 @@
 import { parseDuration } from '../base/duration.ts';
+import { originOf } from '../config/origins.ts';
 import type { HttpRedirect, HttpRewrite, IstioHttpRoute, VirtualService } from '../config/resources.ts';
 import type { Compilation } from './compilation.ts';
 import { appendOps, compileHeaders } from './compile-headers.ts';
@@ -28,6 +29,7 @@ export function compileRule(
 ): Route {
   const { namespace, name } = virtualService.metadata;
   const path = `spec.http[${index}]`;
+  const origin = originOf(rule) ?? virtualService.origin;
   const unsupported =
     (field: string) =>
     (header: string, operator: string): void =>
@@ -45,7 +47,7 @@ export function compileRule(
       : rule.match.map((match, position) => compileMatch(match, `${path}.match[${position}]`, namespace, scope));
   const common = {
     name: rule.name ?? `http[${index}]`,
-    source: { kind: virtualService.kind, namespace, name, path, file: virtualService.origin.file, line: virtualService.origin.line },
+    source: { kind: virtualService.kind, namespace, name, path, file: origin.file, line: origin.line },
     matches,
   };
   if (rule.redirect !== undefined) {

@@ -242,3 +242,14 @@ function timeDirective(time: Date, directive: string, digits: string): string | 
       return undefined;
   }
 }
+
+/** The value as one would write it in a resource. */
+export function headerValueText(value: HeaderValue['value']): string {
+  return value
+    .map((part) => {
+      if (typeof part === 'string') return part.replaceAll('%', '%%');
+      const argument = part.argument === '' ? '' : `(${part.argument})`;
+      return `%${part.command}${argument}${part.maxLength === undefined ? '' : `:${part.maxLength}`}%`;
+    })
+    .join('');
+}

@@ -14,8 +14,8 @@ import type { Listener, Route, VirtualHost } from './table.ts';
  * The listener for services addressed by their own name: a virtual host for every port of every known service and of every host that a
  * VirtualService bound to `mesh` names.
  *
- * All ports share the one listener, so the port is part of the domain: `reviews:9080`. A Host without port, or with one that the service does not
- * declare, means the service's main port: 80 where it has one, else its first.
+ * All ports share the one listener, so the port is part of the domain: `reviews:9443`. The main port, 80 where a service has it and else its first, goes
+ * without: its domains also take a Host without port, or with a port that the service does not declare.
  *
  * Where several VirtualServices name one host, Istio's sidecars obey the oldest alone; Serin merges them as gateways do (`mergeRoutes`), and
  * validation warns of it.
@@ -24,27 +24,22 @@ export function meshListener(compilation: Compilation): Listener {
   const hosts = collectHosts(compilation);
   const names = meshNames(compilation, [...hosts.keys()]);
   const rules = new RuleCache(compilation);
-  const taken = new Set<string>();
+  const takenAddresses = new Set<string>();
   const virtualHosts: VirtualHost[] = [];
   for (const [host, { service, virtualServices }] of hosts) {
     const ports = portsOf(service, virtualServices);
     const mainPort = ports.includes(80) ? 80 : ports[0];
+    const addresses = (service?.entry.spec.addresses ?? []).filter((address) => !address.includes('/') && !takenAddresses.has(address));
+    for (const address of addresses) takenAddresses.add(address);
+    const aliases = [...(names.get(host) ?? [host]), ...addresses.map((address) => (address.includes(':') ? `[${address}]` : address))];
     for (const port of ports) {
       const scope = { port, gateways: MESH_ONLY };
       const routes = mergeRoutes(virtualServices.map((virtualService) => rules.rules(virtualService, scope)));
-      const aliases = [
-        ...(names.get(host) ?? [host]),
-        ...(service?.entry.spec.addresses ?? []).filter((address) => !address.includes('/')),
-      ];
-      const domains = aliases.flatMap((alias) => (port === mainPort ? [alias, withPort(alias, port)] : [withPort(alias, port)]));
-      const free = domains.filter((domain) => !taken.has(domain));
-      for (const domain of free) taken.add(domain);
-      if (free.length === 0) continue;
       // Rules that are all for other listeners leave the service as if it had none (Istio: "no routes matched").
       const needsDefault = service !== undefined && !routes.some(isLive);
       virtualHosts.push({
         name: `${host}:${port}`,
-        domains: free,
+        domains: port === mainPort ? aliases : aliases.map((alias) => `${alias}:${port}`),
         routes: needsDefault ? [...routes, defaultRoute(compilation, service, port)] : routes,
       });
     }
@@ -115,8 +110,4 @@ function defaultRoute(compilation: Compilation, service: Service, port: number):
     requestHeaders: NO_HEADER_OPS,
     responseHeaders: NO_HEADER_OPS,
   };
-}
-
-function withPort(name: string, port: number): string {
-  return name.includes(':') ? `[${name}]:${port}` : `${name}:${port}`;
 }

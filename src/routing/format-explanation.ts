@@ -1,0 +1,72 @@
+import { describeEndpoints } from './describe.ts';
+import { pathAndQuery } from './request-view.ts';
+import type { ClusterExplanation, Explanation, ForwardExplanation, MatchExplanation, RuleExplanation } from './explanation.ts';
+
+/** An explanation for people, a few lines a rule; ends with a line feed. */
+export function formatExplanation(explanation: Explanation): string {
+  const { request, listener, virtualHost } = explanation;
+  const lines = [`${request.method} ${request.scheme}://${request.authority}${pathAndQuery(request)} on listener ${listener}`];
+  if (virtualHost !== undefined) lines.push(`virtual host ${virtualHost.name} (its domain ${virtualHost.domain})`);
+  lines.push('', ...explanation.rules.flatMap(formatRule));
+  if (explanation.rules.length > 0) lines.push('');
+  lines.push(...formatOutcome(explanation));
+  lines.push(...explanation.requestHeaders.map((line) => `request header: ${line}`));
+  lines.push(...explanation.responseHeaders.map((line) => `response header: ${line}`));
+  return `${lines.join('\n')}\n`;
+}
+
+const MARKS: Readonly<Record<RuleExplanation['verdict'], string>> = {
+  taken: 'takes it',
+  lost: 'no',
+  notReached: 'not asked',
+  unreachable: 'never asked',
+};
+
+function formatRule(rule: RuleExplanation): readonly string[] {
+  const { source } = rule;
+  const place = `${source.kind} ${source.namespace}/${source.name}${source.path === '' ? '' : ` ${source.path}`}, ${source.file}:${source.line}`;
+  return [
+    `${MARKS[rule.verdict]}: ${rule.name} (${place})`,
+    ...(rule.reason === undefined ? [] : [`    ${rule.reason}`]),
+    ...rule.matches.flatMap((match) => formatMatch(match)),
+  ];
+}
+
+function formatMatch(match: MatchExplanation): readonly string[] {
+  if (match.verdict === 'never') return [`    ${match.path}: never here: ${match.reason ?? ''}`];
+  if (match.conditions.length === 0) return [`    ${match.path === '' ? 'no condition' : `${match.path}: no condition`}`];
+  return match.conditions.map(({ what, expected, found, holds }) => {
+    const value = found === null ? 'none' : JSON.stringify(found);
+    return `    ${match.path}: ${what} ${expected}: ${holds ? 'yes' : 'no'}, the request has ${value}`;
+  });
+}
+
+function formatOutcome({ outcome, answer, forward, listener, request }: Explanation): readonly string[] {
+  switch (outcome) {
+    case 'noListener':
+      return [`there is no listener ${listener}`];
+    case 'noVirtualHost':
+      return [`404 (NR): nothing here serves the host ${JSON.stringify(request.authority)}`];
+    case 'noRoute':
+      return ['404 (NR): no rule takes this request'];
+    case 'redirect':
+      return [`answered with ${answer?.status}, Location: ${answer?.location ?? ''}`];
+    case 'directResponse':
+      return [`answered with ${answer?.status}, ${answer?.bodyBytes ?? 0} bytes`];
+    default:
+      return forward === undefined ? [] : formatForward(forward);
+  }
+}
+
+function formatForward({ clusters, path, timeoutMs }: ForwardExplanation): readonly string[] {
+  return [...clusters.flatMap(formatCluster), `path sent: ${path}`, `timeout: ${timeoutMs === 0 ? 'none' : `${timeoutMs} ms`}`];
+}
+
+function formatCluster(cluster: ClusterExplanation): readonly string[] {
+  return [
+    `${Math.round(cluster.share * 1000) / 10} % to ${cluster.name}, Host ${cluster.authority}`,
+    `    endpoints: ${describeEndpoints(cluster)} (${cluster.loadBalancer})`,
+    ...cluster.requestHeaders.map((line) => `    request header: ${line}`),
+    ...cluster.responseHeaders.map((line) => `    response header: ${line}`),
+  ];
+}
