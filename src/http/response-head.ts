@@ -1,0 +1,197 @@
+/**
+ * The head of an upstream's HTTP/1.1 response and how its body is framed (RFC 9112 §4, §6.3). As strict as for requests: an upstream is not
+ * trusted either.
+ */
+import { FIELD_VALUE } from './char-class.ts';
+import { FieldKind } from './field-kind.ts';
+import { parseContentLength, transferEncodingFault } from './framing.ts';
+import { Head, Scan } from './head.ts';
+import { RESPONSE_ERRORS as ERRORS } from './http-error.ts';
+
+const CR = 0x0d;
+const LF = 0x0a;
+const SP = 0x20;
+const MAX_LINE_BYTES = 8192;
+
+const RULES = { maxBytes: 65_536, maxFields: 256, errors: ERRORS, trimsNames: true };
+
+export class ResponseHead extends Head {
+  status = 0;
+  minor = 1;
+  contentLength = -1;
+  isChunked = false;
+  closes = false;
+  hasConnectionOptions = false;
+  hasDate = false;
+  hasHopByHop = false;
+  hasIdentity = false;
+  /** Index of the Upgrade field, or -1. */
+  upgradeField = -1;
+  /** Seconds of `Keep-Alive: timeout=n`, or -1. */
+  keepAliveSeconds = -1;
+  reasonStart = 0;
+  reasonEnd = 0;
+
+  #isLineDone = false;
+
+  constructor() {
+    super(RULES);
+  }
+
+  reset(bytes: Buffer, start: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = start;
+    this.fieldsStart = start;
+    this.lineStart = start;
+    this.fieldCount = 0;
+    this.error = undefined;
+    this.#isLineDone = false;
+    this.contentLength = -1;
+    this.isChunked = false;
+    this.closes = false;
+    this.hasConnectionOptions = false;
+    this.hasDate = false;
+    this.hasHopByHop = false;
+    this.hasIdentity = false;
+    this.upgradeField = -1;
+    this.keepAliveSeconds = -1;
+  }
+
+  override shift(bytes: Buffer, delta: number): void {
+    super.shift(bytes, delta);
+    this.reasonStart += delta;
+    this.reasonEnd += delta;
+  }
+
+  scan(limit: number): Scan {
+    if (!this.#isLineDone) {
+      const line = this.#scanLine(limit);
+      if (line !== Scan.done) return line;
+      this.#isLineDone = true;
+      this.fieldsStart = this.lineStart;
+    }
+    const fields = this.scanFields(limit);
+    return fields === Scan.done ? this.#interpret() : fields;
+  }
+
+  get reason(): string {
+    return this.bytes.latin1Slice(this.reasonStart, this.reasonEnd);
+  }
+
+  /** `HTTP/d.d SP 3DIGIT SP [reason] CRLF`; the second space may be missing where there is no reason (widespread, harmless). */
+  #scanLine(limit: number): Scan {
+    const { bytes } = this;
+    const start = this.lineStart;
+    // `HTTP/1.1 200` CRLF, the shortest there is, is 14 bytes.
+    if (limit - start < 14) {
+      const isEnded = bytes.subarray(start, limit).includes(LF);
+      return isEnded || !this.#looksLikeHttp(limit) ? this.refuse(ERRORS.line) : Scan.more;
+    }
+    const isLine =
+      this.#looksLikeHttp(limit) &&
+      isDigit(bytes[start + 5] ?? 0) &&
+      bytes[start + 6] === 0x2e &&
+      isDigit(bytes[start + 7] ?? 0) &&
+      bytes[start + 8] === SP &&
+      isDigit(bytes[start + 9] ?? 0) &&
+      isDigit(bytes[start + 10] ?? 0) &&
+      isDigit(bytes[start + 11] ?? 0) &&
+      (bytes[start + 12] === SP || bytes[start + 12] === CR);
+    if (!isLine) return this.refuse(ERRORS.line);
+    let at = start + 12;
+    if (bytes[at] === SP) at++;
+    this.reasonStart = at;
+    while (at < limit && FIELD_VALUE[bytes[at] ?? 0] === 1) at++;
+    if (at - start > MAX_LINE_BYTES) return this.refuse(ERRORS.line);
+    if (at + 1 >= limit) return at < limit && bytes[at] !== CR ? this.refuse(ERRORS.lineEnd) : Scan.more;
+    if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.refuse(ERRORS.lineEnd);
+    this.reasonEnd = at;
+    this.status = ((bytes[start + 9] ?? 0) - 0x30) * 100 + ((bytes[start + 10] ?? 0) - 0x30) * 10 + ((bytes[start + 11] ?? 0) - 0x30);
+    this.minor = (bytes[start + 7] ?? 0) - 0x30;
+    if (bytes[start + 5] !== 0x31 || this.status < 100) return this.refuse(ERRORS.line);
+    this.lineStart = at + 2;
+    return Scan.done;
+  }
+
+  /** Whether what there is of the first five bytes is `HTTP/`. */
+  #looksLikeHttp(limit: number): boolean {
+    for (let i = 0; i < 5 && this.lineStart + i < limit; i++) {
+      if (this.bytes[this.lineStart + i] !== 'HTTP/'.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  #interpret(): Scan {
+    let transferEncodings = 0;
+    let transferEncodingField = -1;
+    for (let field = 0; field < this.fieldCount; field++) {
+      const kind = this.kind(field);
+      switch (kind) {
+        case FieldKind.contentLength: {
+          if (this.contentLength !== -1) return this.refuse(ERRORS.contentLength);
+          const length = parseContentLength(this.bytes, this.valueStart(field), this.valueEnd(field));
+          if (length === -1) return this.refuse(ERRORS.contentLength);
+          this.contentLength = length;
+          break;
+        }
+        case FieldKind.transferEncoding:
+          transferEncodings++;
+          transferEncodingField = field;
+          this.hasHopByHop = true;
+          break;
+        case FieldKind.connection:
+          this.hasHopByHop = true;
+          this.#readConnection(field);
+          break;
+        case FieldKind.keepAlive: {
+          this.hasHopByHop = true;
+          const seconds = /(?:^|[,\s])timeout=(\d{1,6})/i.exec(this.value(field));
+          if (seconds?.[1] !== undefined) this.keepAliveSeconds = Number(seconds[1]);
+          break;
+        }
+        case FieldKind.upgrade:
+          this.hasHopByHop = true;
+          this.upgradeField = field;
+          break;
+        case FieldKind.proxyConnection:
+        case FieldKind.te:
+          this.hasHopByHop = true;
+          break;
+        case FieldKind.date:
+          this.hasDate = true;
+          break;
+        case FieldKind.identity:
+          this.hasIdentity = true;
+          break;
+        default:
+          break;
+      }
+    }
+    if (transferEncodings > 0) {
+      if (this.contentLength !== -1) return this.refuse(ERRORS.contentLengthAndTransferEncoding);
+      if (this.minor === 0 || transferEncodings > 1) return this.refuse(ERRORS.transferEncoding);
+      if (transferEncodingFault(this.value(transferEncodingField)) !== undefined) return this.refuse(ERRORS.transferEncoding);
+      this.isChunked = true;
+    }
+    if (this.minor === 0) this.closes = true;
+    return Scan.done;
+  }
+
+  #readConnection(field: number): void {
+    const value = this.value(field).toLowerCase();
+    if (value === 'keep-alive') return;
+    if (value === 'close') {
+      this.closes = true;
+      return;
+    }
+    this.hasConnectionOptions = true;
+    for (const option of value.split(',')) {
+      if (option.trim() === 'close') this.closes = true;
+    }
+  }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}

@@ -1,0 +1,337 @@
+/**
+ * One client's connection: turns what arrives into requests, one at a time, in order (RFC 9112 §9.3.2).
+ *
+ *   idle ──first byte──> head ──complete──> exchange ──answered──> idle | discarding ──> idle
+ *                          └──refused──> lingering <──closing answer──┘
+ *
+ *   discarding: the rest of a body nobody wants is read and thrown away, so that the next request can be found
+ *   lingering:  the answer is written and our side is shut; what still comes is thrown away for a moment, so that the client can read the
+ *               answer before a reset takes it away (RFC 9112 §9.6)
+ *
+ * Memory: an idle connection holds no head and no buffer; the exchange is made with the first request.
+ */
+import type { Socket } from 'node:net';
+import type { BodyReader } from '../http/body-reader.ts';
+import { GrowingBuffer } from '../http/growing-buffer.ts';
+import { Scan } from '../http/head.ts';
+import type { HttpError } from '../http/http-error.ts';
+import { RequestHead } from '../http/request-head.ts';
+import { randomUUID } from 'node:crypto';
+import { FAILURES, answerText, failureAnswer } from './answer.ts';
+import type { DataPlaneContext } from './context.ts';
+import { Deadline } from './deadline-wheel.ts';
+import type { Generation } from './generation.ts';
+import type { ProxyListener } from './listener.ts';
+import { Exchange } from './request.ts';
+import type { ExchangeHost } from './request.ts';
+
+/** Input held while a request is being served; then reading stops (reliability P62). */
+const MAX_PIPELINED_BYTES = 65_536;
+/** Of an unwanted body read before the connection is given up (P35). */
+const MAX_DISCARDED_BYTES = 65_536;
+
+type State = 'idle' | 'head' | 'exchange' | 'discarding' | 'lingering' | 'closed';
+
+export class DownstreamConnection implements ExchangeHost {
+  readonly context: DataPlaneContext;
+  readonly socket: Socket;
+  readonly peerAddress: string;
+  readonly isTrustedPeer: boolean;
+  readonly identityLines: string;
+
+  readonly #listener: ProxyListener;
+  readonly #deadline: Deadline;
+  #state: State = 'idle';
+  #exchange: Exchange | undefined;
+  /** A head that came in pieces. */
+  #partial: { readonly head: RequestHead; readonly buffer: GrowingBuffer } | undefined;
+  /** Bytes that belong to later requests. */
+  #pipelined: Buffer | undefined;
+  #unread: BodyReader | undefined;
+  #discarded = 0;
+  #hasEnded = false;
+  /** `#pipelined` is about to be looked at. */
+  #isScheduled = false;
+
+  constructor(listener: ProxyListener, socket: Socket, peerAddress: string, isTrustedPeer: boolean) {
+    this.#listener = listener;
+    this.context = listener.context;
+    this.socket = socket;
+    this.peerAddress = peerAddress;
+    this.isTrustedPeer = isTrustedPeer;
+    const via = `via: 1.1 ${this.context.settings.viaName}\r\n`;
+    this.identityLines = isTrustedPeer ? via : `x-forwarded-for: ${this.peerAddress}\r\nx-forwarded-proto: http\r\n${via}`;
+    this.#deadline = new Deadline(() => this.#onDeadline());
+    const { counters, wheel, settings } = this.context;
+    counters.add('downstreamConnectionsTotal', 1);
+    counters.add('downstreamConnectionsActive', 1);
+    wheel.set(this.#deadline, this.context.now() + settings.timeouts.keepAliveMs);
+    socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
+    socket.on('end', () => this.#onEnd());
+    socket.on('drain', () => this.#exchange?.onDownstreamDrain());
+    // The reason does not matter: 'close' follows.
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#onClose());
+  }
+
+  get generation(): Generation {
+    return this.#listener.generation;
+  }
+
+  get listenerName(): string {
+    return this.#listener.name;
+  }
+
+  get listenerPort(): number {
+    return this.#listener.declaredPort;
+  }
+
+  /** Closes at once when nothing is under way; otherwise after the answer that is. */
+  drain(): void {
+    if (this.#state === 'idle') {
+      this.context.counters.add('drainedTotal', 1);
+      this.#linger();
+    }
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  setDeadline(at: number): void {
+    this.context.wheel.set(this.#deadline, at);
+  }
+
+  pauseReading(): void {
+    this.socket.pause();
+  }
+
+  resumeReading(): void {
+    this.socket.resume();
+  }
+
+  onExchangeDone(closes: boolean, unread: BodyReader): void {
+    if (this.#state === 'closed') return;
+    if (this.socket.isPaused() && (this.#pipelined?.length ?? 0) < MAX_PIPELINED_BYTES / 2) this.socket.resume();
+    if (closes || this.#hasEnded) {
+      this.#linger();
+      return;
+    }
+    if (!unread.isDone) {
+      this.#state = 'discarding';
+      this.#unread = unread;
+      this.#discarded = 0;
+      this.setDeadline(this.context.now() + this.context.settings.timeouts.lingerMs);
+      return;
+    }
+    this.#rest();
+  }
+
+  #rest(): void {
+    this.#state = 'idle';
+    this.setDeadline(this.context.now() + this.context.settings.timeouts.keepAliveMs);
+    const pipelined = this.#pipelined;
+    if (pipelined !== undefined) {
+      this.#pipelined = undefined;
+      // Not from within the answer to the request before: a client that pipelines thousands must not deepen the stack.
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        if (this.#state === 'closed') return;
+        const later = this.#pipelined;
+        this.#pipelined = undefined;
+        this.#onBytes(later === undefined ? pipelined : Buffer.concat([pipelined, later]));
+      });
+    } else if (this.context.isDraining) {
+      this.drain();
+    }
+  }
+
+  #onBytes(bytes: Buffer): void {
+    try {
+      if (this.#isScheduled) this.#keep(bytes, 0, bytes.length);
+      else this.#consume(bytes);
+    } catch (error) {
+      this.context.onInternalError(error);
+      this.socket.destroy();
+    }
+  }
+
+  #consume(bytes: Buffer): void {
+    let at = 0;
+    let source = bytes;
+    let end = bytes.length;
+    while (at < end) {
+      switch (this.#state) {
+        case 'idle':
+        case 'head': {
+          const scanned = this.#scan(source, at, end);
+          if (scanned === undefined) return;
+          // What follows the head stands behind it, in the buffer the pieces were put together in.
+          source = scanned.bytes;
+          at = scanned.end;
+          end = this.#partial?.buffer.length ?? end;
+          this.#partial = undefined;
+          this.#state = 'exchange';
+          this.#exchange ??= new Exchange(this);
+          this.#exchange.begin(scanned);
+          break;
+        }
+        case 'exchange':
+          if (this.#exchange?.wantsBody === true) {
+            at = this.#exchange.onRequestBytes(source, at, end);
+            break;
+          }
+          this.#keep(source, at, end);
+          return;
+        case 'discarding':
+          at = this.#discard(source, at, end);
+          break;
+        case 'lingering':
+          this.#discarded += end - at;
+          if (this.#discarded > MAX_DISCARDED_BYTES) this.socket.destroy();
+          return;
+        case 'closed':
+          return;
+      }
+    }
+  }
+
+  /** A complete head, or undefined when more has to come or it has been refused. */
+  #scan(bytes: Buffer, at: number, end: number): RequestHead | undefined {
+    const partial = this.#partial;
+    if (partial === undefined) {
+      const head = this.context.requestHead;
+      head.reset(bytes, at);
+      const scan = head.scan(end);
+      if (scan === Scan.done) return head;
+      if (scan === Scan.refused) {
+        this.#refuse(head.error);
+        return undefined;
+      }
+      const own = { head: new RequestHead(), buffer: new GrowingBuffer() };
+      own.buffer.append(bytes, at, end);
+      own.head.reset(own.buffer.bytes, 0);
+      own.head.scan(own.buffer.length);
+      this.#partial = own;
+      this.#state = 'head';
+      // From the first byte on; more bytes do not buy more time.
+      this.setDeadline(this.context.now() + this.context.settings.timeouts.headerMs);
+      return undefined;
+    }
+    partial.buffer.append(bytes, at, end);
+    partial.head.bytes = partial.buffer.bytes;
+    const scan = partial.head.scan(partial.buffer.length);
+    if (scan === Scan.done) return partial.head;
+    if (scan === Scan.refused) this.#refuse(partial.head.error);
+    return undefined;
+  }
+
+  #keep(bytes: Buffer, at: number, end: number): void {
+    const rest = bytes.subarray(at, end);
+    this.#pipelined = this.#pipelined === undefined ? rest : Buffer.concat([this.#pipelined, rest]);
+    if (this.#pipelined.length > MAX_PIPELINED_BYTES) this.pauseReading();
+  }
+
+  #discard(bytes: Buffer, from: number, end: number): number {
+    const body = this.#unread;
+    if (body === undefined) return end;
+    let at = from;
+    while (at < end && !body.isDone) {
+      at = body.take(bytes, at, end);
+      if (body.error !== undefined) {
+        this.#linger();
+        return end;
+      }
+    }
+    this.#discarded += at - from;
+    if (this.#discarded > MAX_DISCARDED_BYTES) {
+      this.#linger();
+      return end;
+    }
+    if (body.isDone) {
+      this.#unread = undefined;
+      this.#rest();
+    }
+    return at;
+  }
+
+  #refuse(error: HttpError | undefined): void {
+    const refusal = error ?? FAILURES.internal;
+    this.context.counters.add('malformedTotal', 1);
+    this.#answerAndClose(refusal.status, refusal.code);
+  }
+
+  #answerAndClose(status: number, code: string): void {
+    this.#partial = undefined;
+    this.socket.write(answerText(failureAnswer(status, code, randomUUID()), this.context.date(), false, true), 'latin1');
+    this.#linger();
+  }
+
+  #linger(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'lingering';
+    this.#pipelined = undefined;
+    this.#discarded = 0;
+    this.socket.resume();
+    if (this.#hasEnded) this.socket.destroySoon();
+    else this.socket.end();
+    this.#watchLinger();
+  }
+
+  /** The second of grace begins when the client has taken the answer; until then it is a slow reader like any other. */
+  #watchLinger(): void {
+    const { timeouts } = this.context.settings;
+    this.setDeadline(this.context.now() + (this.socket.writableLength > 0 ? timeouts.streamIdleMs : timeouts.lingerMs));
+    if (this.socket.writableLength > 0) this.socket.once('finish', () => this.setDeadline(this.context.now() + timeouts.lingerMs));
+  }
+
+  #onEnd(): void {
+    this.#hasEnded = true;
+    switch (this.#state) {
+      case 'head':
+        this.#answerAndClose(FAILURES.incomplete.status, FAILURES.incomplete.code);
+        return;
+      case 'exchange':
+        // A half-closed client still gets its answer (reliability P65).
+        this.#exchange?.onDownstreamEnd();
+        return;
+      case 'idle':
+        if (!this.#isScheduled) this.socket.destroySoon();
+        return;
+      case 'discarding':
+      case 'lingering':
+        this.socket.destroySoon();
+        return;
+      case 'closed':
+    }
+  }
+
+  #onClose(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.context.wheel.remove(this.#deadline);
+    this.context.counters.add('downstreamConnectionsActive', -1);
+    this.#exchange?.onDownstreamClose();
+    this.#listener.forget(this);
+  }
+
+  #onDeadline(): void {
+    switch (this.#state) {
+      case 'head':
+        this.#answerAndClose(FAILURES.headerTimeout.status, FAILURES.headerTimeout.code);
+        return;
+      case 'exchange':
+        this.#exchange?.onDeadline();
+        return;
+      case 'idle':
+      case 'discarding':
+        this.#linger();
+        return;
+      case 'lingering':
+        this.socket.destroy();
+        return;
+      case 'closed':
+    }
+  }
+}

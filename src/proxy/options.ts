@@ -1,0 +1,101 @@
+/**
+ * What an operator may set about the data plane, and the defaults. Everything a peer controls has a bound here or in `http/`.
+ */
+import type { PathOptions } from '../http/target.ts';
+
+export interface ProxyTimeouts {
+  /** From the first byte of a request head to its last: else 408. */
+  readonly headerMs: number;
+  /** Between two pieces of a request body: else 408. */
+  readonly bodyIdleMs: number;
+  /** Between two requests on a downstream connection. */
+  readonly keepAliveMs: number;
+  /** From the complete request to the upstream's response head, where the route states no timeout: else 504. */
+  readonly responseHeaderMs: number;
+  /** Without a byte in either direction while a response is under way. */
+  readonly streamIdleMs: number;
+  /** How long the rest of a refused request is read and thrown away before the connection is cut (RFC 9112 §9.6). */
+  readonly lingerMs: number;
+}
+
+/** Reliability P64. */
+export const DEFAULT_TIMEOUTS: ProxyTimeouts = {
+  headerMs: 10_000,
+  bodyIdleMs: 30_000,
+  keepAliveMs: 75_000,
+  responseHeaderMs: 30_000,
+  streamIdleMs: 300_000,
+  lingerMs: 1000,
+};
+
+export interface ProxyOptions {
+  /** Data-plane worker threads; 0 runs the data plane in the calling thread. */
+  readonly workers: number;
+  readonly timeouts?: Partial<ProxyTimeouts>;
+  /** Downstream connections a worker holds at once; one more is closed at once. Default 16,000. */
+  readonly maxConnections?: number;
+  /** CIDR blocks or addresses whose `X-Forwarded-*` are believed. Default none. */
+  readonly trustedProxies?: readonly string[];
+  /** What becomes of request header names with `_`. Default `drop`. */
+  readonly underscoreNames?: 'reject' | 'drop' | 'keep';
+  readonly path?: Partial<PathOptions>;
+  /** Told about an exception that ended one request (answered 500); never about a peer's mistakes. */
+  readonly onInternalError?: (error: unknown) => void;
+}
+
+/** `ProxyOptions` with everything filled in, as a worker gets it: plain data. */
+export interface DataPlaneSettings {
+  readonly timeouts: ProxyTimeouts;
+  readonly maxConnections: number;
+  readonly trustedProxies: readonly string[];
+  readonly underscoreNames: 'reject' | 'drop' | 'keep';
+  readonly path: PathOptions;
+  /** Names this process in Via, so that a request which comes back is told (RFC 9110 §7.6.3). */
+  readonly viaName: string;
+  /** More than one data plane binds the same ports. */
+  readonly sharesPorts: boolean;
+}
+
+export function dataPlaneSettings(options: ProxyOptions, viaName: string): DataPlaneSettings {
+  return {
+    timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
+    maxConnections: options.maxConnections ?? 16_000,
+    trustedProxies: options.trustedProxies ?? [],
+    underscoreNames: options.underscoreNames ?? 'drop',
+    path: { mergeSlashes: false, escapedSlashes: 'keep', ...options.path },
+    viaName,
+    sharesPorts: options.workers > 1,
+  };
+}
+
+/** Where a listener of the table is to be bound. */
+export interface Binding {
+  /** `Listener.name`. */
+  readonly listener: string;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+/** Where it is bound. */
+export interface BoundListener {
+  readonly listener: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** An address that could not be taken; nothing has changed. */
+export class ListenError extends Error {
+  /** `E_LISTEN_EADDRINUSE`, `E_LISTEN_EACCES`, `E_LISTEN_EADDRNOTAVAIL`, … after the operating system's own code. */
+  readonly code: string;
+  readonly listener: string;
+  readonly address: string;
+
+  constructor(code: string, listener: string, address: string) {
+    super(`listener ${listener}: cannot bind ${address}: ${code.replace('E_LISTEN_', '')}`);
+    this.name = 'ListenError';
+    this.code = code;
+    this.listener = listener;
+    this.address = address;
+  }
+}

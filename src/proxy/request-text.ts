@@ -1,0 +1,97 @@
+/**
+ * The head a request gets on its way upstream: the client's bytes by range, without what is hop-by-hop or not theirs to say, with what a
+ * gateway adds (RFC 9110 §7.6; reliability P36 to P45).
+ */
+import { FIRST_HOP_BY_HOP, FieldKind, nameIs } from '../http/field-kind.ts';
+import type { RequestHead } from '../http/request-head.ts';
+import type { FoldedHeaderOps } from './route-runtime.ts';
+import { isDropped } from './route-runtime.ts';
+
+export interface RequestRewrite {
+  /** Path and query to send, when they are not the bytes the client sent. */
+  readonly target: string | undefined;
+  /** Host to send, when it is not the field the client sent. */
+  readonly host: string | undefined;
+  /** Lower-case names the client's Connection field nominated. */
+  readonly nominated: readonly string[];
+  readonly ops: FoldedHeaderOps;
+  readonly keepsUnderscoreNames: boolean;
+  /** The peer is a proxy we believe: what it says of the client is kept, and the peer itself is added to it. */
+  readonly isTrustedPeer: boolean;
+  /** Address of the peer. */
+  readonly peerAddress: string;
+  /** Complete lines appended last: identity, Via, request id, formatted operations. */
+  readonly appended: string;
+}
+
+export function requestText(head: RequestHead, rewrite: RequestRewrite): string {
+  const { bytes } = head;
+  const { host, nominated, ops } = rewrite;
+  let text =
+    rewrite.target === undefined
+      ? `${bytes.latin1Slice(head.requestStart, head.targetEnd)} HTTP/1.1\r\n`
+      : `${head.method} ${rewrite.target} HTTP/1.1\r\n`;
+  if (host !== undefined) text += `host: ${host}\r\n`;
+  const isPlainKept = nominated.length === 0 && ops.drop.length === 0;
+  let added = '';
+  let runStart = head.fieldsStart;
+  for (let field = 0; field < head.fieldCount; field++) {
+    const kind = head.kind(field);
+    if (kind === FieldKind.plain && isPlainKept) continue;
+    let isKept = kind < FIRST_HOP_BY_HOP;
+    switch (kind) {
+      case FieldKind.host:
+        isKept = host === undefined;
+        break;
+      case FieldKind.contentLength:
+        // Leading zeros are octal to somebody: one canonical spelling goes on.
+        if (bytes[head.valueStart(field)] === 0x30 && head.valueEnd(field) - head.valueStart(field) > 1) {
+          isKept = false;
+          added += `content-length: ${head.contentLength}\r\n`;
+        }
+        break;
+      case FieldKind.expect:
+        isKept = head.minor > 0 && head.hasBody;
+        break;
+      case FieldKind.identity:
+        isKept = rewrite.isTrustedPeer && !head.isNamed(field, 'x-forwarded-for');
+        break;
+      case FieldKind.underscore:
+        isKept = rewrite.keepsUnderscoreNames;
+        break;
+      case FieldKind.te:
+        if (acceptsTrailers(head.value(field))) added += 'te: trailers\r\nconnection: te\r\n';
+        break;
+      case FieldKind.maxForwards:
+        // RFC 9110 §7.6.2: only OPTIONS and TRACE count it down; TRACE never comes this far.
+        if (head.method === 'OPTIONS') {
+          isKept = false;
+          added += `max-forwards: ${Number(head.value(field)) - 1}\r\n`;
+        }
+        break;
+      default:
+        break;
+    }
+    if (isKept && !isPlainKept) isKept = !isDropped(ops, head, field) && !isNominated(nominated, head, field);
+    if (isKept) continue;
+    const lineStart = head.lineOf(field);
+    if (lineStart > runStart) text += bytes.latin1Slice(runStart, lineStart);
+    runStart = head.lineOf(field + 1);
+  }
+  text += bytes.latin1Slice(runStart, head.end - 2);
+  if (head.isChunked) added += 'transfer-encoding: chunked\r\n';
+  if (rewrite.isTrustedPeer) {
+    const believed = head.joined('x-forwarded-for');
+    added += `x-forwarded-for: ${believed === undefined ? '' : `${believed}, `}${rewrite.peerAddress}\r\n`;
+  }
+  return `${text}${added}${rewrite.appended}\r\n`;
+}
+
+function isNominated(nominated: readonly string[], head: RequestHead, field: number): boolean {
+  return nominated.some((name) => nameIs(head.bytes, head.nameStart(field), head.nameEnd(field), name));
+}
+
+/** Whether a TE field says `trailers` without parameters (RFC 9110 §10.1.4). */
+export function acceptsTrailers(te: string): boolean {
+  return te.split(',').some((coding) => coding.trim().toLowerCase() === 'trailers');
+}

@@ -1,0 +1,93 @@
+/**
+ * A route as the data plane uses it: clusters resolved, header operations of route and cluster folded into one. Made when a route is first
+ * hit, so that a table of 10,000 routes costs nothing to swap in.
+ */
+import { nameIs } from '../http/field-kind.ts';
+import type { Head } from '../http/head.ts';
+import type { DirectResponseAction, ForwardAction, HeaderOps, HeaderValue, RedirectAction, Route, WeightedCluster } from '../routing/table.ts';
+import type { ClusterRuntime } from './cluster-runtime.ts';
+
+/** Operations folded: what goes of the message as it came, and what is appended after it. */
+export interface FoldedHeaderOps {
+  /** Lower case. */
+  readonly drop: readonly string[];
+  readonly append: readonly HeaderValue[];
+  /** `append` as text, where no value depends on the request. */
+  readonly text: string | undefined;
+}
+
+export const NO_OPS: FoldedHeaderOps = { drop: [], append: [], text: '' };
+
+/** Folds operations that are applied one after the other; within each: remove, set, add (semantics.md 2.1.5). */
+export function foldHeaderOps(levels: readonly HeaderOps[]): FoldedHeaderOps {
+  const drop = new Set<string>();
+  let append: HeaderValue[] = [];
+  const forget = (name: string): void => {
+    drop.add(name);
+    append = append.filter((header) => header.name.toLowerCase() !== name);
+  };
+  for (const ops of levels) {
+    for (const name of ops.remove) forget(name.toLowerCase());
+    for (const header of ops.set) {
+      forget(header.name.toLowerCase());
+      append.push(header);
+    }
+    append.push(...ops.add);
+  }
+  if (drop.size === 0 && append.length === 0) return NO_OPS;
+  const isConstant = append.every((header) => header.value.every((part) => typeof part === 'string'));
+  const text = isConstant ? append.map((header) => `${header.name}: ${header.value.join('')}\r\n`).join('') : undefined;
+  return { drop: [...drop], append, text };
+}
+
+/** Whether a field of the head is dropped. */
+export function isDropped(ops: FoldedHeaderOps, head: Head, field: number): boolean {
+  const start = head.nameStart(field);
+  const end = head.nameEnd(field);
+  for (const name of ops.drop) {
+    if (nameIs(head.bytes, start, end, name)) return true;
+  }
+  return false;
+}
+
+export interface ClusterChoice {
+  readonly weighted: WeightedCluster;
+  readonly cluster: ClusterRuntime;
+  readonly requestOps: FoldedHeaderOps;
+  readonly responseOps: FoldedHeaderOps;
+  /** Replaces Host; the destination's own before the route's. */
+  readonly hostRewrite: string | undefined;
+}
+
+export interface ForwardRuntime {
+  readonly kind: 'forward';
+  readonly action: ForwardAction;
+  readonly choices: ReadonlyMap<WeightedCluster, ClusterChoice>;
+}
+
+export interface LocalRuntime {
+  readonly kind: 'local';
+  readonly action: RedirectAction | DirectResponseAction;
+  readonly responseOps: FoldedHeaderOps;
+}
+
+export type RouteRuntime = ForwardRuntime | LocalRuntime;
+
+export function routeRuntime(route: Route, clusters: readonly ClusterRuntime[]): RouteRuntime {
+  const { action } = route;
+  if (action.kind !== 'forward') return { kind: 'local', action, responseOps: foldHeaderOps([route.responseHeaders]) };
+  const choices = new Map<WeightedCluster, ClusterChoice>();
+  for (const weighted of action.clusters) {
+    const cluster = clusters[weighted.cluster];
+    if (cluster === undefined) throw new Error(`broken invariant: route ${route.name} names cluster ${weighted.cluster} of ${clusters.length}`);
+    choices.set(weighted, {
+      weighted,
+      cluster,
+      // Cluster first, route after it: compile() has settled precedence by where it put each operation.
+      requestOps: foldHeaderOps([weighted.requestHeaders, route.requestHeaders]),
+      responseOps: foldHeaderOps([weighted.responseHeaders, route.responseHeaders]),
+      hostRewrite: weighted.hostRewrite ?? action.rewrite?.host,
+    });
+  }
+  return { kind: 'forward', action, choices };
+}
