@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Child } from './demo/child.ts';
-import { freePorts, movedPort, movePorts, type DemoPorts } from './demo/ports.ts';
+import { freePorts, movedPort, movePorts, portsAt, type DemoPorts } from './demo/ports.ts';
 import { Tally } from './demo/tally.ts';
 import { startTraffic } from './demo/traffic.ts';
 import { WORKLOADS } from './workloads.ts';
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'serin-demo-'));
   let stopTraffic: (() => Promise<void>) | undefined;
   try {
-    const demo = await prepare(directory, await freePorts(portBase));
+    const demo = await prepare(directory, await (portBase === undefined ? freePorts() : portsAt(portBase)));
     const isRunning = await Promise.race([startAll(demo, children).then(() => true), stopped.then(() => false)]);
     if (isRunning) {
       console.log(welcome(demo));

@@ -143,8 +143,11 @@ function reasonOf(error: unknown): string {
 }
 
 function detailsIn(answer: object): Readonly<Record<string, string | number>> {
-  const isShown = (entry: [string, unknown]): entry is [string, string | number] => ['string', 'number'].includes(typeof entry[1]);
-  return Object.fromEntries(Object.entries(answer).filter(isShown));
+  return Object.fromEntries(Object.entries(answer).filter(isTextOrNumber));
+}
+
+function isTextOrNumber(entry: [string, unknown]): entry is [string, string | number] {
+  return typeof entry[1] === 'string' || typeof entry[1] === 'number';
 }
 
 function reviewsIn(answer: object): Reviews {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { freePorts, movePorts } from './ports.ts';
+import { freePorts, movePorts, portsAt } from './ports.ts';
 
 const servers: Server[] = [];
 
@@ -21,11 +21,11 @@ test('names the port of a wanted range that is taken', async () => {
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('expected a TCP address');
-  await expect(freePorts(address.port - 3)).rejects.toThrow(/port \d+ is in use/);
+  await expect(portsAt(address.port - 3)).rejects.toThrow(/port \d+ is in use/);
 });
 
 test('takes ten free ports in a row', async () => {
-  const { base, gateway, mesh, admin } = await freePorts();
+  const { base, gateway, mesh, admin } = await freePorts(24_080);
   expect([gateway, mesh, admin]).toEqual([base + 7, base + 8, base + 9]);
   for (let port = base; port < base + 10; port++) {
     const server = createServer().listen(port, '127.0.0.1');

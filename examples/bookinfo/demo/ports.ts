@@ -10,7 +10,6 @@ import { createServer } from 'node:net';
 
 export const DOCUMENTED_BASE = 9080;
 const PORTS_IN_A_ROW = 10;
-/** 9080, 9180, ... 10980. */
 const BASES_TRIED = 20;
 const BASE_STEP = 100;
 
@@ -32,23 +31,24 @@ export function movePorts(text: string, base: number): string {
 }
 
 /**
- * Ten free ports in a row.
+ * Ten free ports in a row: the first such range of those that begin at `from`, `from` + 100, and so on.
  *
- * @param wanted The base to take; without it, the first base of a few whose ports are all free.
- * @throws Error naming the port that is taken, or that none of the ranges is free
+ * @throws Error when none of them is free
  */
-export async function freePorts(wanted?: number): Promise<DemoPorts> {
-  if (wanted !== undefined) {
-    const taken = await firstTaken(wanted);
-    if (taken !== undefined)
-      throw new Error(`port ${taken} is in use; --port-base takes ${PORTS_IN_A_ROW} free ports from the number given on`);
-    return portsFrom(wanted);
-  }
+export async function freePorts(from = DOCUMENTED_BASE): Promise<DemoPorts> {
   for (let index = 0; index < BASES_TRIED; index++) {
-    const base = DOCUMENTED_BASE + index * BASE_STEP;
+    const base = from + index * BASE_STEP;
     if ((await firstTaken(base)) === undefined) return portsFrom(base);
   }
-  throw new Error(`found no ${PORTS_IN_A_ROW} free ports in a row; name a base with --port-base`);
+  throw new Error(`found no ${PORTS_IN_A_ROW} free ports in a row from ${from} on; name a base with --port-base`);
+}
+
+/** The ten ports from `base` on. @throws Error naming the first that is taken */
+export async function portsAt(base: number): Promise<DemoPorts> {
+  const taken = await firstTaken(base);
+  if (taken !== undefined)
+    throw new Error(`port ${taken} is in use; --port-base takes ${PORTS_IN_A_ROW} free ports from the number given on`);
+  return portsFrom(base);
 }
 
 function portsFrom(base: number): DemoPorts {
