@@ -1,0 +1,128 @@
+/**
+ * One YAML document to resources: which kind it is, whose metadata, and on to the kind's own rules.
+ *
+ * Kinds Serin does not use are skipped with a warning. A Kubernetes `List` is taken apart. A document with `services:` and no `kind` is the
+ * short form.
+ */
+import { z } from 'zod';
+import type { Diagnostic } from '../base/diagnostic.ts';
+import { nearest } from '../base/nearest.ts';
+import { checkMetadata } from './metadata.ts';
+import { readKind } from './istio/kinds.ts';
+import { setOrigin } from './origins.ts';
+import { Place, Report, show, type Locate, type ResourceId } from './report.ts';
+import type { AnyResource, ResourceKind } from './resources.ts';
+import { readShortForm } from './short-form.ts';
+import { nodeAt, offsetAt, toPlain, type LineIndex, type YamlNode } from './yaml-node.ts';
+import { checkShape, unknownKeyHint } from './istio/shape.ts';
+
+/** A resource together with the way back to the user's lines. */
+export interface LoadedResource {
+  readonly resource: AnyResource;
+  readonly locate: Locate;
+}
+
+const GROUP = 'networking.istio.io';
+const VERSIONS: readonly string[] = ['v1', 'v1beta1', 'v1alpha3'];
+const KINDS: readonly ResourceKind[] = ['VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'WorkloadEntry'];
+
+const headSchema = z.looseObject({ apiVersion: z.string(), kind: z.string() });
+
+export function readDocument(file: string, root: YamlNode, lines: LineIndex, loaded: LoadedResource[], diagnostics: Diagnostic[]): void {
+  const locate: Locate = (path, at) => ({ file, ...lines.position(offsetAt(root, path, at)) });
+  const place = Place.root(new Report({ kind: '', namespace: '', name: '' }, locate, diagnostics));
+  if (root.type !== 'map') {
+    const found = root.type === 'seq' ? 'a list' : `the text ${show(root.value)}`;
+    place.error(
+      'E_TYPE',
+      `expected a mapping with apiVersion and kind, or services:, found ${found}`,
+      'start the document with apiVersion: and kind:',
+    );
+    return;
+  }
+  if (!root.entries.has('kind') && root.entries.has('services')) {
+    readShortForm(toPlain(root), locate, loaded, diagnostics);
+    return;
+  }
+  if (isList(root)) {
+    const items = nodeAt(root, ['items']);
+    if (items === undefined) return;
+    if (items.type === 'seq') for (const item of items.items) readDocument(file, item, lines, loaded, diagnostics);
+    else place.at('items').error('E_TYPE', 'expected a list of resources');
+    return;
+  }
+  readResource(toPlain(root), locate, loaded, diagnostics);
+}
+
+/** `kind: List` of kubectl, or a list of one kind (`VirtualServiceList`). */
+function isList(root: YamlNode): boolean {
+  const kind = nodeAt(root, ['kind']);
+  return kind?.type === 'scalar' && typeof kind.value === 'string' && /List$/.test(kind.value) && nodeAt(root, ['items']) !== undefined;
+}
+
+function readResource(value: unknown, locate: Locate, loaded: LoadedResource[], diagnostics: Diagnostic[]): void {
+  const id = idOf(value);
+  const report = new Report(id, locate, diagnostics);
+  const place = Place.root(report);
+  if (!checkShape(headSchema, value, place)) return;
+  const slash = value.apiVersion.indexOf('/');
+  const group = slash === -1 ? '' : value.apiVersion.slice(0, slash);
+  const version = value.apiVersion.slice(slash + 1);
+  const kind = KINDS.find((known) => known === value.kind);
+  if (kind === undefined || (group !== GROUP && !isSlip(group))) {
+    skip(place, value.apiVersion, value.kind, group);
+    return;
+  }
+  if (group !== GROUP || !VERSIONS.includes(version)) {
+    place
+      .at('apiVersion')
+      .error('E_API_VERSION', `unknown apiVersion ${show(value.apiVersion)} for ${kind}`, `use ${GROUP}/v1 (also v1beta1, v1alpha3)`);
+    return;
+  }
+  for (const key of Object.keys(value)) {
+    if (!['apiVersion', 'kind', 'metadata', 'spec', 'status'].includes(key)) {
+      place
+        .at(key)
+        .keyError('E_UNKNOWN_KEY', `unknown key ${show(key)}`, unknownKeyHint(key, ['apiVersion', 'kind', 'metadata', 'spec', 'status']));
+    }
+  }
+  const metadata = checkMetadata(kind, value['metadata'], place.at('metadata'));
+  const spec = value['spec'];
+  if (spec === undefined) {
+    place.at('spec').error('E_REQUIRED', 'spec is required');
+    return;
+  }
+  const read = readKind(kind, spec, place.at('spec'), id, metadata);
+  if (read === undefined || metadata === undefined) return;
+  const resource: AnyResource = { apiVersion: value.apiVersion, metadata, ...read, origin: locate([], 'value') };
+  if (resource.kind === 'VirtualService') {
+    for (const [index, rule] of (resource.spec.http ?? []).entries()) setOrigin(rule, locate(['spec', 'http', index], 'value'));
+  }
+  loaded.push({ resource, locate });
+}
+
+/** A known kind in a group that is nearly Istio's (`networking.istio.oi`), or none at all. */
+function isSlip(group: string): boolean {
+  return group === '' || nearest(group, [GROUP]) !== undefined;
+}
+
+function skip(place: Place, apiVersion: string, kind: string, group: string): void {
+  const close = group === GROUP ? nearest(kind, KINDS) : undefined;
+  const hint = close === undefined ? undefined : `did you mean ${close}?`;
+  place.at('kind').warn('W_KIND_SKIPPED', `kind ${show(kind)} of ${show(apiVersion)} is not used by Serin and skipped`, hint);
+}
+
+/** Who the resource says it is, as far as that can be told before anything is checked. */
+function idOf(value: unknown): ResourceId {
+  const metadata = stringsOf(value, 'metadata');
+  return { kind: textAt(value, 'kind'), namespace: textAt(metadata, 'namespace') || 'default', name: textAt(metadata, 'name') };
+}
+
+function stringsOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
+}
+
+function textAt(value: unknown, key: string): string {
+  const found = stringsOf(value, key);
+  return typeof found === 'string' ? found : '';
+}

@@ -1,0 +1,78 @@
+/** From a kind's name to its schema and rules: one row a kind. */
+import type { ObjectMeta, AnyResource, ResourceKind } from '../resources.ts';
+import type { Place, ResourceId } from '../report.ts';
+import { checkDestinationRule } from './destination-rule.ts';
+import { destinationRuleSchema } from './destination-rule-schema.ts';
+import { checkGateway } from './gateway.ts';
+import { gatewaySchema } from './gateway-schema.ts';
+import { checkServiceEntry, checkWorkloadEntry } from './service-entry.ts';
+import { serviceEntrySchema, workloadEntrySchema } from './service-entry-schema.ts';
+import { checkShape, markTree, warnNotHonoured } from './shape.ts';
+import { checkVirtualService, withPresenceMatches } from './virtual-service.ts';
+import { virtualServiceSchema } from './virtual-service-schema.ts';
+
+/** Kind and spec of a resource whose shape is right (its values may have been reported as wrong), or undefined when it is not. */
+export type KindAndSpec = {
+  [K in ResourceKind]: { readonly kind: K; readonly spec: Extract<AnyResource, { kind: K }>['spec'] };
+}[ResourceKind];
+
+export const SCHEMAS = {
+  VirtualService: virtualServiceSchema,
+  DestinationRule: destinationRuleSchema,
+  Gateway: gatewaySchema,
+  ServiceEntry: serviceEntrySchema,
+  WorkloadEntry: workloadEntrySchema,
+} as const satisfies Record<ResourceKind, unknown>;
+
+const MARK_TREES = {
+  VirtualService: markTree(virtualServiceSchema),
+  DestinationRule: markTree(destinationRuleSchema),
+  Gateway: markTree(gatewaySchema),
+  ServiceEntry: markTree(serviceEntrySchema),
+  WorkloadEntry: markTree(workloadEntrySchema),
+} as const;
+
+export function readKind(
+  kind: ResourceKind,
+  value: unknown,
+  place: Place,
+  id: ResourceId,
+  metadata: ObjectMeta | undefined,
+): KindAndSpec | undefined {
+  const read = readSpec(kind, value, place, id, metadata);
+  if (read !== undefined) warnNotHonoured(MARK_TREES[kind], read.spec, place);
+  return read;
+}
+
+function readSpec(
+  kind: ResourceKind,
+  value: unknown,
+  place: Place,
+  id: ResourceId,
+  metadata: ObjectMeta | undefined,
+): KindAndSpec | undefined {
+  switch (kind) {
+    case 'VirtualService': {
+      const spec = withPresenceMatches(value);
+      if (!checkShape(virtualServiceSchema, spec, place)) return undefined;
+      checkVirtualService(spec, place, id.namespace);
+      return { kind, spec };
+    }
+    case 'DestinationRule':
+      if (!checkShape(destinationRuleSchema, value, place)) return undefined;
+      checkDestinationRule(value, place, id.namespace);
+      return { kind, spec: value };
+    case 'Gateway':
+      if (!checkShape(gatewaySchema, value, place)) return undefined;
+      checkGateway(value, place);
+      return { kind, spec: value };
+    case 'ServiceEntry':
+      if (!checkShape(serviceEntrySchema, value, place)) return undefined;
+      checkServiceEntry(value, place, id.namespace, metadata);
+      return { kind, spec: value };
+    case 'WorkloadEntry':
+      if (!checkShape(workloadEntrySchema, value, place)) return undefined;
+      checkWorkloadEntry(value, place);
+      return { kind, spec: value };
+  }
+}
