@@ -1,4 +1,5 @@
 import { parseDuration } from '../base/duration.ts';
+import { resolveHost } from '../config/hosts.ts';
 import { originOf } from '../config/origins.ts';
 import type { HttpRedirect, HttpRewrite, IstioHttpRoute, VirtualService } from '../config/resources.ts';
 import type { Compilation } from './compilation.ts';
@@ -6,7 +7,6 @@ import { appendOps, compileHeaders } from './compile-headers.ts';
 import type { CompiledHeaders } from './compile-headers.ts';
 import { compileMatch, matchEverything } from './compile-match.ts';
 import type { Scope } from './scope.ts';
-import { resolveHost } from './services.ts';
 import { NO_HEADER_OPS } from './table.ts';
 import type {
   DirectResponseAction,

@@ -9,8 +9,8 @@ import { RE2JS } from 're2js';
  */
 export type FullMatch = (value: string) => boolean;
 
-/** Characters with a meaning in RE2; a text without them is a literal. */
-const META = /[\\^$.|?*+()[\]{}]/;
+/** Characters with a meaning in RE2, and the line feed that `.` stops at; a text without them is a literal. */
+const META = /[\\^$.|?*+()[\]{}\n]/;
 
 /** Throws re2js's RE2JSException when `pattern` is not RE2, on the first call of what it returns; validation refuses such patterns beforehand. */
 export function fullMatch(pattern: string): FullMatch {

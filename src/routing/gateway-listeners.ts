@@ -1,9 +1,9 @@
+import { hostCovers, normalizeHost, resolveHost } from '../config/hosts.ts';
 import type { Gateway, GatewayServer, VirtualService } from '../config/resources.ts';
 import type { Compilation } from './compilation.ts';
 import { boundGateways } from './compile-match.ts';
 import { mergeRoutes } from './merge-routes.ts';
 import { RuleCache } from './rule-cache.ts';
-import { resolveHost } from './services.ts';
 import { NO_HEADER_OPS } from './table.ts';
 import type { Listener, Route, VirtualHost } from './table.ts';
 
@@ -127,9 +127,9 @@ function finishListener(
 /** `host`, `namespace/host`, `./host` (the Gateway's own namespace) or `*\/host` (any): which VirtualServices a server's host is open to. */
 function parseServerHost(text: string, ownNamespace: string): { readonly host: string; readonly namespace: string } {
   const slash = text.indexOf('/');
-  if (slash === -1) return { host: text.toLowerCase(), namespace: '*' };
+  if (slash === -1) return { host: normalizeHost(text), namespace: '*' };
   const namespace = text.slice(0, slash);
-  return { host: text.slice(slash + 1).toLowerCase(), namespace: namespace === '.' ? ownNamespace : namespace };
+  return { host: normalizeHost(text.slice(slash + 1)), namespace: namespace === '.' ? ownNamespace : namespace };
 }
 
 /**
@@ -139,7 +139,7 @@ function parseServerHost(text: string, ownNamespace: string): { readonly host: s
 function servedDomains(virtualService: VirtualService, serverHost: string): ReadonlySet<string> {
   const domains = new Set<string>();
   for (const written of virtualService.spec.hosts ?? []) {
-    for (const host of [written.toLowerCase(), resolveHost(written, virtualService.metadata.namespace)]) {
+    for (const host of [normalizeHost(written), resolveHost(written, virtualService.metadata.namespace)]) {
       const domain = narrower(host, serverHost);
       if (domain !== undefined) domains.add(domain);
     }
@@ -149,16 +149,8 @@ function servedDomains(virtualService: VirtualService, serverHost: string): Read
 
 /** The names both patterns cover, which is always one of the two patterns; undefined when they have none in common (Istio Names.Intersection). */
 function narrower(a: string, b: string): string | undefined {
-  if (a === b || covers(b, a)) return a;
-  return covers(a, b) ? b : undefined;
-}
-
-function covers(pattern: string, host: string): boolean {
-  if (!pattern.startsWith('*')) return pattern === host;
-  const suffix = pattern.slice(1);
-  const name = host.startsWith('*') ? host.slice(1) : host;
-  // `*.example` does not cover `example`, nor `*` anything but itself being shorter: the wildcard stands for at least one character.
-  return name.endsWith(suffix) && (host.startsWith('*') || name.length > suffix.length);
+  if (hostCovers(b, a)) return a;
+  return hostCovers(a, b) ? b : undefined;
 }
 
 /** On a shared listener one address must do: the oldest server's. */

@@ -1,3 +1,4 @@
+import { hostMatches, resolveHost } from '../config/hosts.ts';
 import type { VirtualService } from '../config/resources.ts';
 import type { Compilation } from './compilation.ts';
 import { boundGateways, matchEverything } from './compile-match.ts';
@@ -5,7 +6,6 @@ import { isLive, mergeRoutes } from './merge-routes.ts';
 import { meshNames } from './mesh-names.ts';
 import { RuleCache } from './rule-cache.ts';
 import { MESH_GATEWAY } from './scope.ts';
-import { resolveHost } from './services.ts';
 import type { Service } from './services.ts';
 import { MESH_LISTENER, NO_HEADER_OPS } from './table.ts';
 import type { Listener, Route, VirtualHost } from './table.ts';
@@ -70,7 +70,7 @@ function collectHosts(compilation: Compilation): ReadonlyMap<string, MeshHost> {
   const wildcards = [...byHost.keys()].filter((host) => host.startsWith('*')).sort((a, b) => b.length - a.length);
   const hosts = new Map<string, MeshHost>();
   for (const service of compilation.services.services()) {
-    const wildcard = wildcards.find((pattern) => service.host.length >= pattern.length && service.host.endsWith(pattern.slice(1)));
+    const wildcard = wildcards.find((pattern) => hostMatches(pattern, service.host));
     const virtualServices = byHost.get(service.host) ?? (wildcard === undefined ? undefined : byHost.get(wildcard)) ?? [];
     hosts.set(service.host, { service, virtualServices });
   }

@@ -1,3 +1,4 @@
+import { resolveHost, shortNames } from '../config/hosts.ts';
 import type { Compilation } from './compilation.ts';
 
 /**
@@ -10,52 +11,29 @@ import type { Compilation } from './compilation.ts';
  */
 export function meshNames(compilation: Compilation, hosts: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const declared = new Set(hosts);
-  const bearers = new Map<string, { readonly host: string; readonly namespace: string }[]>();
-  for (const host of hosts) {
-    const local = parseClusterLocal(host);
-    if (local === undefined) continue;
-    const same = bearers.get(local.name);
-    const bearer = { host, namespace: local.namespace };
-    if (same === undefined) bearers.set(local.name, [bearer]);
-    else same.push(bearer);
-  }
-  const bareOwner = new Map<string, string>();
-  for (const [name, candidates] of bearers) {
-    const owner = candidates.find(({ namespace }) => namespace === 'default') ?? (candidates.length === 1 ? candidates[0] : undefined);
-    if (owner !== undefined) bareOwner.set(name, owner.host);
-    if (candidates.length > 1)
-      warnAmbiguous(
-        compilation,
-        name,
-        candidates.map(({ host }) => host),
-        owner?.host,
-      );
-  }
   const names = new Map<string, readonly string[]>();
+  const bearers = new Map<string, string[]>();
   for (const host of hosts) {
-    const local = parseClusterLocal(host);
-    // A name that somebody declared outright is that host, not a short form of another.
-    const short = (alias: string): readonly string[] => (declared.has(alias) ? [] : [alias]);
-    names.set(
-      host,
-      local === undefined
-        ? [host]
-        : [
-            ...(bareOwner.get(local.name) === host ? short(local.name) : []),
-            ...short(`${local.name}.${local.namespace}`),
-            ...short(`${local.name}.${local.namespace}.svc`),
-            host,
-          ],
-    );
+    const aliases = shortNames(host);
+    names.set(host, aliases);
+    const [bare] = aliases;
+    if (bare === undefined || aliases.length === 1) continue;
+    const same = bearers.get(bare);
+    if (same === undefined) bearers.set(bare, [host]);
+    else same.push(host);
+  }
+  for (const [bare, candidates] of bearers) {
+    const inDefault = resolveHost(bare, 'default');
+    const [only, ...others] = candidates;
+    const owner = others.length === 0 ? only : candidates.find((host) => host === inDefault);
+    for (const host of candidates) {
+      // A name that somebody declared outright is that host, not a short form of another.
+      const own = (names.get(host) ?? []).filter((alias) => alias === host || !(declared.has(alias) || (alias === bare && host !== owner)));
+      names.set(host, own);
+    }
+    if (candidates.length > 1) warnAmbiguous(compilation, bare, candidates, owner);
   }
   return names;
-}
-
-const CLUSTER_LOCAL = /^([^.*]+)\.([^.]+)\.svc\.cluster\.local$/;
-
-function parseClusterLocal(host: string): { readonly name: string; readonly namespace: string } | undefined {
-  const parts = CLUSTER_LOCAL.exec(host);
-  return parts === null ? undefined : { name: parts[1] ?? '', namespace: parts[2] ?? '' };
 }
 
 function warnAmbiguous(compilation: Compilation, name: string, hosts: readonly string[], owner: string | undefined): void {

@@ -1,3 +1,4 @@
+import { hostMatches, resolveHost } from '../config/hosts.ts';
 import type { DestinationRule, ServiceEntry, ServicePort, Subset, TrafficPolicy, WorkloadEntrySpec } from '../config/resources.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 
@@ -15,11 +16,6 @@ export interface Service {
 export interface ServiceIndex {
   service(host: string): Service | undefined;
   services(): readonly Service[];
-}
-
-export function resolveHost(host: string, namespace: string): string {
-  const lower = host.toLowerCase();
-  return lower.includes('.') || lower === '*' ? lower : `${lower}.${namespace}.svc.cluster.local`;
 }
 
 export function serviceIndex(snapshot: Snapshot): ServiceIndex {
@@ -43,7 +39,7 @@ export function serviceIndex(snapshot: Snapshot): ServiceIndex {
           : snapshot.workloadEntries
               .filter((workload) => workload.metadata.namespace === entry.metadata.namespace && hasLabels(workload.spec.labels, selector))
               .map((workload) => workload.spec);
-      const wildcard = wildcards.find((pattern) => host.endsWith(pattern.slice(1)) && host.length >= pattern.length);
+      const wildcard = wildcards.find((pattern) => hostMatches(pattern, host));
       const inForce = rules.get(host) ?? (wildcard === undefined ? undefined : rules.get(wildcard));
       byHost.set(host, {
         host,
