@@ -82,7 +82,18 @@ class TrailerSection extends Head {
   }
 }
 
-const State = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailerStart: 6, trailerLf: 7, trailers: 8, done: 9 } as const;
+const State = {
+  size: 0,
+  extension: 1,
+  sizeLf: 2,
+  data: 3,
+  dataCr: 4,
+  dataLf: 5,
+  trailerStart: 6,
+  trailerLf: 7,
+  trailers: 8,
+  done: 9,
+} as const;
 type State = (typeof State)[keyof typeof State];
 
 export class ChunkedDecoder {

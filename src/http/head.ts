@@ -236,4 +236,3 @@ export class Head {
     return lineEnd >= sectionEnd ? this.refuse(this.#rules.errors.fieldsTooLarge) : this.refuse(error);
   }
 }
-

@@ -7,6 +7,7 @@ import type { ClusterCounters } from '../telemetry/cluster-counters.ts';
 import type { WorkerCounters } from '../telemetry/worker-counters.ts';
 import { RequestHead } from '../http/request-head.ts';
 import { ResponseHead } from '../http/response-head.ts';
+import { RequestIds } from './request-id.ts';
 import { DeadlineWheel } from './deadline-wheel.ts';
 import type { DataPlaneSettings } from './options.ts';
 
@@ -40,6 +41,8 @@ export class DataPlaneContext {
   /** Heads that arrive in one piece are scanned in these, one after the other; nothing refers to them across two events. */
   readonly requestHead = new RequestHead();
   readonly responseHead = new ResponseHead();
+
+  readonly requestIds = new RequestIds();
 
   readonly #spareBuffers: Buffer[] = [];
   #waiting: AfterTurn[] = [];

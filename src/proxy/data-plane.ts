@@ -99,7 +99,13 @@ export class DataPlane {
           bound.push({ listener: binding.listener, host: binding.host, port: this.#bound.get(existing)?.port ?? binding.port });
           continue;
         }
-        const listener = new ProxyListener(context, this.#trusted, binding.listener, declaredPort(update.table, binding.listener), generation);
+        const listener = new ProxyListener(
+          context,
+          this.#trusted,
+          binding.listener,
+          declaredPort(update.table, binding.listener),
+          generation,
+        );
         const where = await listener.start(binding);
         added.push(listener);
         listeners.set(key, listener);

@@ -16,7 +16,6 @@ import { GrowingBuffer } from '../http/growing-buffer.ts';
 import { Scan } from '../http/head.ts';
 import type { HttpError } from '../http/http-error.ts';
 import { RequestHead } from '../http/request-head.ts';
-import { randomUUID } from 'node:crypto';
 import { FAILURES, answerText, failureAnswer } from './answer.ts';
 import type { DataPlaneContext } from './context.ts';
 import { Deadline } from './deadline-wheel.ts';
@@ -264,7 +263,7 @@ export class DownstreamConnection implements ExchangeHost {
 
   #answerAndClose(status: number, code: string): void {
     this.#partial = undefined;
-    this.socket.write(answerText(failureAnswer(status, code, randomUUID()), this.context.date(), false, true), 'latin1');
+    this.socket.write(answerText(failureAnswer(status, code, this.context.requestIds.next()), this.context.date(), false, true), 'latin1');
     this.#linger();
   }
 

@@ -61,7 +61,10 @@ class ProxyHandle implements Proxy {
     this.#ports =
       options.workers === 0
         ? [inThread(settings, new StatsWriter(0, 1), unroutedSlot, onInternalError)]
-        : Array.from({ length: count }, (_, worker) => new WorkerHandle({ settings, worker, workers: count, unroutedSlot }, onInternalError));
+        : Array.from(
+            { length: count },
+            (_, worker) => new WorkerHandle({ settings, worker, workers: count, unroutedSlot }, onInternalError),
+          );
   }
 
   apply(table: RoutingTable, bindings: readonly Binding[]): Promise<readonly BoundListener[]> {

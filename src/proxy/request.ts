@@ -14,7 +14,6 @@
  *
  * One object a downstream connection, used again for each request. Nothing here awaits, and no closure is made a request.
  */
-import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { BodyReader } from '../http/body-reader.ts';
@@ -86,7 +85,6 @@ const MAX_LOOPS = 5;
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 const ALLOWED = 'allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n';
 /** What a header line made from request data must not hold: it could end the line (RFC 9112 §11.1). */
-// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const UNSAFE = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/;
 
 /** What a rewritten path must not hold: it could end the request line. */
@@ -332,7 +330,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
       path = rewritePath(this.#hit.route.action.rewrite, this.#match, this.path);
       if (path !== this.path) appended += `x-envoy-original-path: ${this.#query(this.path)}\r\n`;
     }
-    const isRaw = head.targetClass === 0 && path === this.path && head.bytes[head.targetStart] === 0x2f && !this.#context.settings.path.mergeSlashes;
+    const isRaw =
+      head.targetClass === 0 && path === this.path && head.bytes[head.targetStart] === 0x2f && !this.#context.settings.path.mergeSlashes;
     if (!isRaw && UNSAFE_TARGET.test(path)) {
       this.#refuse(FAILURES.badHeaderValue, false);
       return false;
@@ -340,7 +339,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     const isHostKept = choice.hostRewrite === undefined && head.hostField !== -1 && head.bytes[head.targetStart] === 0x2f;
     const upstreamHost = choice.hostRewrite ?? (this.authority === '' ? choice.cluster.cluster.host : this.authority);
     if (head.requestIdField === -1) {
-      this.#requestId = randomUUID();
+      this.#requestId = this.#context.requestIds.next();
       appended += `x-request-id: ${this.#requestId}\r\n`;
     }
     if (choice.requestOps !== NO_OPS) {
@@ -420,7 +419,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
       this.#closes = true;
     }
     if (failure.flag !== undefined) this.#flag = failure.flag;
-    const requestId = this.#requestId !== '' ? this.#requestId : (this.#head?.joined('x-request-id') ?? randomUUID());
+    const requestId = this.#requestId !== '' ? this.#requestId : (this.#head?.joined('x-request-id') ?? this.#context.requestIds.next());
     const answer = failureAnswer(failure.status, failure.code, requestId);
     this.#answer(failure.status === 405 ? { ...answer, fields: answer.fields + ALLOWED } : answer);
   }

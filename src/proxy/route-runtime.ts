@@ -4,7 +4,15 @@
  */
 import { nameIs } from '../http/field-kind.ts';
 import type { Head } from '../http/head.ts';
-import type { DirectResponseAction, ForwardAction, HeaderOps, HeaderValue, RedirectAction, Route, WeightedCluster } from '../routing/table.ts';
+import type {
+  DirectResponseAction,
+  ForwardAction,
+  HeaderOps,
+  HeaderValue,
+  RedirectAction,
+  Route,
+  WeightedCluster,
+} from '../routing/table.ts';
 import type { ClusterRuntime } from './cluster-runtime.ts';
 
 /** Operations folded: what goes of the message as it came, and what is appended after it. */
@@ -35,9 +43,20 @@ export function foldHeaderOps(levels: readonly HeaderOps[]): FoldedHeaderOps {
     append.push(...ops.add);
   }
   if (drop.size === 0 && append.length === 0) return NO_OPS;
-  const isConstant = append.every((header) => header.value.every((part) => typeof part === 'string'));
-  const text = isConstant ? append.map((header) => `${header.name}: ${header.value.join('')}\r\n`).join('') : undefined;
-  return { drop: [...drop], append, text };
+  return { drop: [...drop], append, text: constantText(append) };
+}
+
+function constantText(headers: readonly HeaderValue[]): string | undefined {
+  let text = '';
+  for (const header of headers) {
+    let value = '';
+    for (const part of header.value) {
+      if (typeof part !== 'string') return undefined;
+      value += part;
+    }
+    text += `${header.name}: ${value}\r\n`;
+  }
+  return text;
 }
 
 /** Whether a field of the head is dropped. */
@@ -79,7 +98,8 @@ export function routeRuntime(route: Route, clusters: readonly ClusterRuntime[]):
   const choices = new Map<WeightedCluster, ClusterChoice>();
   for (const weighted of action.clusters) {
     const cluster = clusters[weighted.cluster];
-    if (cluster === undefined) throw new Error(`broken invariant: route ${route.name} names cluster ${weighted.cluster} of ${clusters.length}`);
+    if (cluster === undefined)
+      throw new Error(`broken invariant: route ${route.name} names cluster ${weighted.cluster} of ${clusters.length}`);
     choices.set(weighted, {
       weighted,
       cluster,

@@ -45,7 +45,8 @@ port.on('message', (command: WorkerCommand) => {
   carryOut(command).then(
     (bound) => reply({ kind: 'done', id, bound }),
     (error: unknown) => {
-      if (error instanceof ListenError) reply({ kind: 'listenError', id, code: error.code, listener: error.listener, address: error.address });
+      if (error instanceof ListenError)
+        reply({ kind: 'listenError', id, code: error.code, listener: error.listener, address: error.address });
       else reply({ kind: 'failed', id, message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     },
   );
