@@ -112,7 +112,7 @@ export class DownstreamConnection implements ExchangeHost {
   onExchangeDone(closes: boolean, unread: BodyReader): void {
     if (this.#state === 'closed') return;
     if (this.socket.isPaused() && (this.#pipelined?.length ?? 0) < MAX_PIPELINED_BYTES / 2) this.socket.resume();
-    if (closes || this.#hasEnded) {
+    if (closes || (this.#hasEnded && this.#pipelined === undefined)) {
       this.#linger();
       return;
     }
@@ -140,6 +140,8 @@ export class DownstreamConnection implements ExchangeHost {
         const later = this.#pipelined;
         this.#pipelined = undefined;
         this.#onBytes(later === undefined ? pipelined : Buffer.concat([pipelined, later]));
+        // The end of input was seen while these bytes still waited.
+        if (this.#hasEnded) this.#onEnd();
       });
     } else if (this.context.isDraining) {
       this.drain();
@@ -187,9 +189,6 @@ export class DownstreamConnection implements ExchangeHost {
           at = this.#discard(source, at, end);
           break;
         case 'lingering':
-          this.#discarded += end - at;
-          if (this.#discarded > MAX_DISCARDED_BYTES) this.socket.destroy();
-          return;
         case 'closed':
           return;
       }

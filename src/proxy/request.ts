@@ -87,6 +87,8 @@ const ALLOWED = 'allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n';
 /** What a header line made from request data must not hold: it could end the line (RFC 9112 §11.1). */
 const UNSAFE = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/;
 
+/** A client's request id that may be repeated to it; another is answered with one of ours (reliability P71). */
+const PLAIN_ID = /^[\w.:+/=-]{1,128}$/;
 /** What a rewritten path must not hold: it could end the request line. */
 const UNSAFE_TARGET = /[^\x21-\x7e]|#/;
 
@@ -161,12 +163,14 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   /** @param head  Scanned; it and its bytes are only looked at until this returns. */
   begin(head: RequestHead): void {
     this.#reset(head);
-    const refusal = this.#admit(head);
-    if (refusal !== undefined) {
-      if (refusal !== 'answered') this.#refuse(refusal, true);
-      return;
+    try {
+      const refusal = this.#admit(head);
+      if (refusal === undefined) this.#route(head);
+      else if (refusal !== 'answered') this.#refuse(refusal, true);
+    } catch (error) {
+      this.#context.onInternalError(error);
+      if (this.isActive) this.#refuse(FAILURES.internal, true);
     }
-    this.#route(head);
   }
 
   #reset(head: RequestHead): void {
@@ -341,6 +345,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     if (head.requestIdField === -1) {
       this.#requestId = this.#context.requestIds.next();
       appended += `x-request-id: ${this.#requestId}\r\n`;
+    } else {
+      this.#requestId = head.value(head.requestIdField);
     }
     if (choice.requestOps !== NO_OPS) {
       const lines = this.#opsLines(choice.requestOps);
@@ -419,8 +425,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
       this.#closes = true;
     }
     if (failure.flag !== undefined) this.#flag = failure.flag;
-    const requestId = this.#requestId !== '' ? this.#requestId : (this.#head?.joined('x-request-id') ?? this.#context.requestIds.next());
-    const answer = failureAnswer(failure.status, failure.code, requestId);
+    const ownId = this.#requestId === '' ? (this.#head?.joined('x-request-id') ?? '') : this.#requestId;
+    const answer = failureAnswer(failure.status, failure.code, PLAIN_ID.test(ownId) ? ownId : this.#context.requestIds.next());
     this.#answer(failure.status === 405 ? { ...answer, fields: answer.fields + ALLOWED } : answer);
   }
 
@@ -811,8 +817,11 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     if (this.#flag !== undefined) counters.flag(this.#flag, this.#status);
     if (this.#choice !== undefined) counters.activeAdd(-1);
     if (this.#endpoint !== undefined) this.#endpoint.active--;
+    // A connection at rest holds nothing of a table that may be replaced meanwhile.
     this.#endpoint = undefined;
     this.#choice = undefined;
+    this.#hit = undefined;
+    this.#match = undefined;
     this.#head = undefined;
     this.#text = '';
     this.#queue.length = 0;
