@@ -1,0 +1,93 @@
+/**
+ * (c) Big tables: 10,000 rules for a path each in one VirtualService, and 10,000 VirtualServices for a host each. How long such a file takes to
+ * load, and what a request costs compared with a table of one route. Requests go to 1,000 different routes, spread over the table.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Child } from '../child.ts';
+import type { LoadTimes } from '../load-table.ts';
+import { PROXY_CORE } from '../machine.ts';
+import { cpuMicrosPerRequest, measure, median, medianOf, ratioOf } from '../measure.ts';
+import type { Backends } from '../proxies/proxy.ts';
+import { serin } from '../proxies/serin.ts';
+import { format, printTable } from '../report.ts';
+import type { Check, SectionResult } from '../report.ts';
+import { requestHead } from '../request-heads.ts';
+import { appService, manyHosts, manyRules, numbered } from '../table-yaml.ts';
+import type { Context } from './context.ts';
+import { nodeBackends } from './head.ts';
+
+const ROUTES = 10_000;
+const TARGETS = 1000;
+
+interface Shape {
+  readonly name: string;
+  readonly yaml: (count: number) => string;
+  readonly request: (route: number) => string;
+}
+
+const SHAPES: readonly Shape[] = [
+  { name: 'rules', yaml: manyRules, request: (route) => requestHead(`/${numbered('r', route)}/item`, 'app') },
+  { name: 'hosts', yaml: manyHosts, request: (route) => requestHead('/item', `${numbered('h', route)}.example.com`) },
+];
+
+export async function routesSection({ directory, rounds, print }: Context): Promise<SectionResult> {
+  const backends = await nodeBackends();
+  const checks: Check[] = [];
+  const details: Record<string, unknown> = {};
+  for (const shape of SHAPES) {
+    const own = join(directory, shape.name);
+    mkdirSync(own);
+    const times = await loadTimes(own, shape, backends);
+    const one = `1 of ${shape.name}`;
+    const many = `${ROUTES} ${shape.name}`;
+    const targets = Array.from({ length: TARGETS }, (_, index) => shape.request(index * (ROUTES / TARGETS)));
+    const contenders = [
+      { kind: serin(one, configuration(shape, 1, backends)), backends, plan: { connections: 64, requests: [shape.request(0)] } },
+      { kind: serin(many, configuration(shape, ROUTES, backends)), backends, plan: { connections: 64, requests: targets } },
+    ];
+    const measured = await measure(own, contenders, rounds);
+    details[shape.name] = { times, measured };
+    const rows = measured.map((each) => [
+      each.name,
+      each.name === many ? format(median(times.map(({ totalMs }) => totalMs))) : '',
+      each.name === many ? partsOf(times) : '',
+      format(medianOf(each, cpuMicrosPerRequest)),
+      medianOf(each, ({ load }) => load.requests / load.seconds).toFixed(0),
+      String(each.samples.reduce((total, { load }) => total + load.failures, 0)),
+    ]);
+    printTable(print, ['', 'load ms', 'parse + compile + prepare', 'CPU us/request', 'requests/s', 'failures'], rows);
+    const [base, big] = measured;
+    checks.push(
+      { what: `loading ${many}`, asked: 'at most', limit: 1000, unit: ' ms', measured: median(times.map(({ totalMs }) => totalMs)) },
+      {
+        what: `CPU per request with ${many}, of that with one`,
+        asked: 'at most',
+        limit: 1.2,
+        unit: ' x',
+        measured: base === undefined || big === undefined ? undefined : ratioOf(big, base, cpuMicrosPerRequest),
+      },
+    );
+  }
+  return { section: 'routes', checks, details };
+}
+
+function configuration(shape: Shape, count: number, backends: Backends): string {
+  return `${appService(backends)}---\n${shape.yaml(count)}`;
+}
+
+function partsOf(times: readonly LoadTimes[]): string {
+  return (['parseMs', 'compileMs', 'prepareMs'] as const).map((part) => format(median(times.map((time) => time[part])))).join(' + ');
+}
+
+/** Three fresh processes. */
+async function loadTimes(directory: string, shape: Shape, backends: Backends): Promise<LoadTimes[]> {
+  const file = join(directory, `${shape.name}.yaml`);
+  writeFileSync(file, configuration(shape, ROUTES, backends));
+  const program = fileURLToPath(new URL('../load-table.ts', import.meta.url));
+  const times: LoadTimes[] = [];
+  for (let run = 0; run < 3; run++)
+    times.push(JSON.parse(await new Child('load-table', PROXY_CORE, [process.execPath, program, file]).result()));
+  return times;
+}
