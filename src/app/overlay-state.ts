@@ -1,0 +1,27 @@
+/** The overlay as a document of the durable state (state.ts): text in, checked value out. */
+import { z } from 'zod';
+import { EMPTY_OVERLAY, type Overlay } from '../config/overlay.ts';
+import type { State } from './state.ts';
+
+const DOCUMENT = 'overlay';
+
+const StoredOverlay = z.strictObject({
+  shifts: z.record(z.string(), z.strictObject({ weights: z.record(z.string(), z.number().int().min(0).max(4294967295)) })),
+});
+
+/** @returns The stored overlay, or an empty one and why what was stored cannot be used. */
+export function readOverlay(state: State): { readonly overlay: Overlay; readonly problem?: string } {
+  const text = state.get(DOCUMENT);
+  if (text === undefined) return { overlay: EMPTY_OVERLAY };
+  try {
+    return { overlay: StoredOverlay.parse(JSON.parse(text)) };
+  } catch (error) {
+    const problem = `the stored overlay cannot be used (${error instanceof Error ? error.message : String(error)}); Serin starts without what \`serin shift\` had changed`;
+    return { overlay: EMPTY_OVERLAY, problem };
+  }
+}
+
+/** Returns when the overlay is durable. @throws StateWriteError */
+export function writeOverlay(state: State, overlay: Overlay, action: string, target: string): void {
+  state.put(DOCUMENT, JSON.stringify(overlay), { actor: 'admin-api', action, target });
+}

@@ -1,0 +1,234 @@
+/**
+ * The one way configuration comes into force, whatever changed: files, the overlay, or the addresses behind a name.
+ *
+ *     base (files) + overlay -> effective snapshot -> compile -> resolve names -> data plane -> health checks
+ *
+ * 1. One change at a time: changes queue, and reloads that wait for each other become one.
+ * 2. All or nothing: a change that does not compile, or whose addresses cannot be bound, leaves everything as it was.
+ * 3. What changes the overlay is durable before it is in force, and is taken back when it cannot come into force.
+ */
+import type { Clock } from '../base/clock.ts';
+import { type Diagnostic, formatDiagnostic, hasErrors } from '../base/diagnostic.ts';
+import { loadFiles } from '../config/load.ts';
+import { applyOverlay, type Overlay } from '../config/overlay.ts';
+import { EMPTY_SNAPSHOT, type Snapshot } from '../config/snapshot.ts';
+import { type BoundListener, ListenError } from '../proxy/options.ts';
+import type { Proxy } from '../proxy/proxy.ts';
+import { compile } from '../routing/compile.ts';
+import type { RoutingTable } from '../routing/table.ts';
+import type { DnsResolver } from '../workload/dns.ts';
+import type { HealthChecker } from '../workload/health-check.ts';
+import { countResources, describeChanges } from './changes.ts';
+import { type Address, bindingsFor, describeListenError, type ListenMapping, ownListeners } from './listen.ts';
+import type { Logger } from './logger.ts';
+
+/** A configuration that cannot be used, with everything that is wrong with it. */
+export class ConfigError extends Error {
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(diagnostics: readonly Diagnostic[]) {
+    super('the configuration is invalid');
+    this.name = 'ConfigError';
+    this.diagnostics = diagnostics;
+  }
+}
+
+/** Everything about the configuration that serves now; replaced as a whole. */
+export interface InForce {
+  /** As the files say. */
+  readonly base: Snapshot;
+  readonly overlay: Overlay;
+  /** With the overlay applied. */
+  readonly effective: Snapshot;
+  /** Names not resolved. */
+  readonly compiled: RoutingTable;
+  /** As the data plane has it. */
+  readonly table: RoutingTable;
+  readonly bound: readonly BoundListener[];
+  /** Warnings about the files alone. */
+  readonly fileDiagnostics: readonly Diagnostic[];
+  /** All warnings: also of the overlay and of compiling. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface PipelineDeps {
+  readonly paths: readonly string[];
+  readonly listen: readonly ListenMapping[];
+  readonly mesh: Address | 'off';
+  readonly proxy: Pick<Proxy, 'apply'>;
+  readonly dns: Pick<DnsResolver, 'resolve' | 'ready'>;
+  readonly health: Pick<HealthChecker, 'apply'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Diagnostics of one refused reload that are logged; the rest are counted. */
+const MAX_LOGGED = 50;
+
+export class Pipeline {
+  readonly #deps: PipelineDeps;
+  #tail: Promise<unknown> = Promise.resolve();
+  #waitingReload: Promise<boolean> | undefined;
+  #waitingRefresh = false;
+  #closed = false;
+  #inForce: InForce;
+  #reload: { readonly successful: boolean; readonly lastSuccessAtMs: number };
+
+  constructor(deps: PipelineDeps, overlay: Overlay) {
+    this.#deps = deps;
+    const nothing: RoutingTable = { version: EMPTY_SNAPSHOT.version, listeners: [], clusters: [] };
+    this.#inForce = { base: EMPTY_SNAPSHOT, overlay, effective: EMPTY_SNAPSHOT, compiled: nothing, table: nothing, bound: [], fileDiagnostics: [], diagnostics: [] };
+    this.#reload = { successful: false, lastSuccessAtMs: 0 };
+  }
+
+  /** Reads the files and brings them into force. @throws ConfigError, ListenError */
+  start(): Promise<void> {
+    return this.#serially(async () => {
+      await this.#bringIntoForce(await this.#load());
+      this.#log('configuration in force', EMPTY_SNAPSHOT, []);
+    });
+  }
+
+  get inForce(): InForce {
+    return this.#inForce;
+  }
+
+  /** For the metrics: whether what was read last is in force, and when something last came into force. */
+  get lastReload(): { readonly successful: boolean; readonly lastSuccessAtMs: number } {
+    return this.#reload;
+  }
+
+  /** Reads the files again. Never rejects: what cannot be used is logged, and what was in force stays. @returns Whether it is in force now. */
+  reload(): Promise<boolean> {
+    this.#waitingReload ??= this.#serially(() => {
+      this.#waitingReload = undefined;
+      return this.#reloadNow();
+    }).catch(() => false);
+    return this.#waitingReload;
+  }
+
+  /**
+   * Changes the overlay; resolves when the change is durable and in force.
+   *
+   * @param change  From what is in force to the new overlay; throws to refuse.
+   * @param persist Makes an overlay durable; throws when it cannot.
+   */
+  changeOverlay(change: (now: InForce) => Overlay, persist: (overlay: Overlay) => void): Promise<{ readonly before: InForce; readonly after: InForce }> {
+    return this.#serially(async () => {
+      const before = this.#inForce;
+      const overlay = change(before);
+      const candidate = this.#compile(before.base, overlay, before.fileDiagnostics);
+      persist(overlay);
+      try {
+        await this.#bringIntoForce(candidate);
+      } catch (error) {
+        persist(before.overlay);
+        throw error;
+      }
+      this.#log('overlay changed', before.effective, before.diagnostics);
+      return { before, after: this.#inForce };
+    });
+  }
+
+  /** The addresses behind a name have changed. */
+  refreshNames(): void {
+    if (this.#waitingRefresh || this.#closed) return;
+    this.#waitingRefresh = true;
+    this.#serially(async () => {
+      this.#waitingRefresh = false;
+      await this.#bringIntoForce(this.#inForce);
+    }).catch((error: unknown) => this.#deps.logger.error({ err: error }, 'cannot put resolved addresses in force'));
+  }
+
+  /** Nothing comes into force after this; resolves when the change under way has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#tail;
+  }
+
+  #serially<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(() => {
+      if (this.#closed) throw new Error('shutting down');
+      return work();
+    });
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  async #reloadNow(): Promise<boolean> {
+    const { logger, clock } = this.#deps;
+    const before = this.#inForce;
+    try {
+      const candidate = await this.#load();
+      const isSame = candidate.compiled.version === before.compiled.version;
+      const wasRefused = !this.#reload.successful;
+      if (!isSame) await this.#bringIntoForce(candidate);
+      this.#reload = { successful: true, lastSuccessAtMs: clock.nowMs() };
+      if (!isSame) this.#log('configuration changed', before.effective, before.diagnostics);
+      else if (wasRefused) logger.info({ version: candidate.compiled.version }, 'configuration is good again and as it was');
+      return true;
+    } catch (error) {
+      this.#reload = { ...this.#reload, successful: false };
+      if (error instanceof ConfigError) {
+        logRefused(logger, error.diagnostics);
+      } else if (error instanceof ListenError) {
+        logger.error({ code: error.code }, `new configuration refused, the last good one stays: ${describeListenError(error)}`);
+      } else {
+        logger.error({ err: error }, 'new configuration refused, the last good one stays');
+      }
+      return false;
+    }
+  }
+
+  async #load(): Promise<Candidate> {
+    const { snapshot, diagnostics } = await loadFiles(this.#deps.paths);
+    if (hasErrors(diagnostics)) throw new ConfigError(diagnostics);
+    return this.#compile(snapshot, this.#inForce.overlay, diagnostics);
+  }
+
+  #compile(base: Snapshot, overlay: Overlay, fileDiagnostics: readonly Diagnostic[]): Candidate {
+    const applied = applyOverlay(base, overlay);
+    const compiled = compile(applied.snapshot, { ownListeners: ownListeners(this.#deps.listen) });
+    const diagnostics = [...fileDiagnostics, ...applied.diagnostics, ...compiled.diagnostics];
+    if (hasErrors(diagnostics)) throw new ConfigError(diagnostics);
+    return { base, overlay, effective: applied.snapshot, compiled: compiled.table, fileDiagnostics, diagnostics };
+  }
+
+  async #bringIntoForce(candidate: Candidate): Promise<void> {
+    const { proxy, dns, health, listen, mesh, clock } = this.#deps;
+    const bindings = bindingsFor(candidate.compiled, listen, mesh);
+    dns.resolve(candidate.compiled);
+    await dns.ready();
+    const table = dns.resolve(candidate.compiled);
+    const bound = await proxy.apply(table, bindings).catch((error: unknown) => {
+      // The resolver follows the table it saw last; what stays in force is the old one.
+      dns.resolve(this.#inForce.compiled);
+      throw error;
+    });
+    health.apply(table.clusters);
+    this.#inForce = { ...candidate, table, bound };
+    this.#reload = { successful: true, lastSuccessAtMs: clock.nowMs() };
+  }
+
+  /** What changed, and the warnings that were not there before. */
+  #log(what: string, before: Snapshot, known: readonly Diagnostic[]): void {
+    const { logger } = this.#deps;
+    const { effective, table, bound, diagnostics } = this.#inForce;
+    const changes = before === EMPTY_SNAPSHOT ? undefined : describeChanges(before, effective);
+    const now = `${countResources(effective)} on ${bound.length} ${bound.length === 1 ? 'listener' : 'listeners'}`;
+    logger.info({ version: table.version }, `${what}: ${changes === undefined ? now : `${changes}; now ${now}`}`);
+    const said = new Set(known.map(formatDiagnostic));
+    const news = diagnostics.map((diagnostic) => ({ diagnostic, text: formatDiagnostic(diagnostic) })).filter(({ text }) => !said.has(text));
+    for (const { diagnostic, text } of news.slice(0, MAX_LOGGED)) logger.warn({ code: diagnostic.code }, text);
+    if (news.length > MAX_LOGGED) logger.warn(`and ${news.length - MAX_LOGGED} more warnings`);
+  }
+}
+
+type Candidate = Omit<InForce, 'table' | 'bound'>;
+
+function logRefused(logger: Logger, diagnostics: readonly Diagnostic[]): void {
+  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'error');
+  logger.error({ errors: errors.length }, 'new configuration refused, the last good one stays');
+  for (const diagnostic of errors.slice(0, MAX_LOGGED)) logger.error({ code: diagnostic.code }, formatDiagnostic(diagnostic));
+  if (errors.length > MAX_LOGGED) logger.error(`and ${errors.length - MAX_LOGGED} more`);
+}

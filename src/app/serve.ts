@@ -1,0 +1,148 @@
+/**
+ * The composition root: everything a running Serin consists of is wired here and nowhere else.
+ *
+ * state -> overlay -> data plane, names, health checks -> configuration in force -> admin API -> watching the files. `stop` goes the other way.
+ */
+import { type AdminAddress, startAdmin } from '../admin/server.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { systemRandom } from '../base/random.ts';
+import { watchFiles } from '../config/watch.ts';
+import type { BoundListener } from '../proxy/options.ts';
+import { createProxy } from '../proxy/proxy.ts';
+import { DnsResolver } from '../workload/dns.ts';
+import { type EndpointHealth, HealthChecker } from '../workload/health-check.ts';
+import { adminPorts, type Life } from './admin-ports.ts';
+import { type Address, formatAddress, listenerName, type ListenMapping, unusedMappings } from './listen.ts';
+import { type Logger, silentLogger } from './logger.ts';
+import { readOverlay } from './overlay-state.ts';
+import { Pipeline } from './pipeline.ts';
+import { prepareDirectory, removeDaemonInfo, writeDaemonInfo } from './state-directory.ts';
+import { lockState } from './state-lock.ts';
+import { openState, type State } from './state.ts';
+import { ensureToken } from './token.ts';
+import { VERSION } from './version.ts';
+
+export interface ServeOptions {
+  /** Files and directories of YAML; watched. */
+  readonly paths: readonly string[];
+  /** Where declared Gateway ports are bound; default: on 0.0.0.0 at their own number. */
+  readonly listen?: readonly ListenMapping[];
+  /** Default 127.0.0.1:15001. */
+  readonly mesh?: Address | 'off';
+  /** Loopback only. Default 127.0.0.1:15000. */
+  readonly admin?: AdminAddress;
+  readonly stateDirectory: string;
+  /** Data-plane worker threads; 0 runs the data plane in the calling thread. Default 1. */
+  readonly workers?: number;
+  /** How long `stop` waits for requests in flight. Default 30,000. */
+  readonly drainTimeoutMs?: number;
+  /** Default: says nothing. */
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+export const DEFAULT_MESH: Address = { host: '127.0.0.1', port: 15001 };
+export const DEFAULT_ADMIN: Address = { host: '127.0.0.1', port: 15000 };
+export const DEFAULT_DRAIN_TIMEOUT_MS = 30_000;
+
+export interface ServedListener extends BoundListener {
+  /** `namespace/name` of the Gateways it serves; empty for mesh. */
+  readonly gateways: readonly string[];
+}
+
+export interface RunningServer {
+  listeners(): readonly ServedListener[];
+  readonly admin: AdminAddress;
+  /** Reads the files again. @returns Whether what they say is in force. */
+  reload(): Promise<boolean>;
+  /** Not ready from now on; requests in flight end, then everything is closed. Again and again it is the same promise. */
+  stop(): Promise<void>;
+  /** An exception nobody caught, for the metrics. */
+  countException(): void;
+}
+
+/** @throws ConfigError, ListenError, AdminListenError, StateError; then nothing is left running. */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { paths, listen = [], mesh = DEFAULT_MESH, logger = silentLogger(), clock = systemClock } = options;
+  const parts = new Parts();
+  try {
+    const { state, token } = openDirectory(options.stateDirectory, clock, logger, parts);
+    const { overlay, problem } = readOverlay(state);
+    if (problem !== undefined) logger.error(problem);
+
+    const proxy = parts.add(
+      createProxy({ workers: options.workers ?? 1, onInternalError: (error) => logger.error({ err: error }, 'a request failed inside Serin') }),
+    );
+    const health = parts.add(new HealthChecker({ board: proxy.health, clock, random: systemRandom(), onChange: (endpoint) => logHealth(logger, endpoint) }));
+    const dns = parts.add(new DnsResolver({ clock, onChange: () => pipeline.refreshNames() }));
+    const pipeline = parts.add(new Pipeline({ paths, listen, mesh, proxy, dns, health, clock, logger }, overlay));
+    await pipeline.start();
+    for (const mapping of unusedMappings(pipeline.inForce.table, listen)) {
+      logger.warn(`--listen ${listenerName(mapping)}=${formatAddress(mapping.address)}: no Gateway declares it`);
+    }
+
+    const life: Life = { draining: false, exceptions: 0 };
+    const admin = parts.add(await startAdmin(adminPorts({ pipeline, proxy, health, state, life, listen, mesh, logger }), token, options.admin ?? DEFAULT_ADMIN));
+    writeDaemonInfo(options.stateDirectory, { pid: process.pid, version: VERSION, admin: admin.address });
+    const watcher = parts.add(watchFiles(paths, () => void pipeline.reload()));
+
+    const stop = async (): Promise<void> => {
+      life.draining = true;
+      watcher.close();
+      await pipeline.close();
+      await proxy.drain(options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS);
+      await parts.close();
+    };
+    let stopped: Promise<void> | undefined;
+    return {
+      listeners: () => servedListeners(pipeline),
+      admin: admin.address,
+      reload: () => pipeline.reload(),
+      stop: () => (stopped ??= stop()),
+      countException: () => {
+        life.exceptions++;
+      },
+    };
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
+}
+
+/** The parts that run, to be closed last first. */
+class Parts {
+  readonly #closers: (() => unknown)[] = [];
+
+  add<Part extends { close(): unknown }>(part: Part): Part {
+    this.#closers.push(() => part.close());
+    return part;
+  }
+
+  async close(): Promise<void> {
+    for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) await close();
+  }
+}
+
+/** Makes the state directory ours: created, locked, with a token. @throws StateError */
+function openDirectory(directory: string, clock: Clock, logger: Logger, parts: Parts): { readonly state: State; readonly token: string } {
+  const warning = prepareDirectory(directory);
+  if (warning !== undefined) logger.warn(warning);
+  const lock = lockState(directory);
+  parts.add({ close: () => lock.release() });
+  writeDaemonInfo(directory, { pid: process.pid, version: VERSION });
+  parts.add({ close: () => removeDaemonInfo(directory) });
+  const token = ensureToken(directory, (notice) => logger.warn(notice));
+  const state = parts.add(openState(directory, clock, (notice) => logger.warn({ code: notice.code }, notice.message)));
+  return { state, token };
+}
+
+function servedListeners(pipeline: Pipeline): ServedListener[] {
+  const { table, bound } = pipeline.inForce;
+  return bound.map((listener) => ({ ...listener, gateways: table.listeners.find(({ name }) => name === listener.listener)?.gateways ?? [] }));
+}
+
+function logHealth(logger: Logger, { host, address, port, path, healthy, detail }: EndpointHealth): void {
+  const endpoint = formatAddress({ host: address, port });
+  if (healthy) logger.info({ host, endpoint, path }, 'endpoint is healthy');
+  else logger.warn({ host, endpoint, path, detail }, 'endpoint is unhealthy: it gets no requests');
+}

@@ -1,0 +1,108 @@
+/** `serin shift`: checks, makes durable and brings into force what a user moves by hand; drops it again. */
+import type { Shift, ShiftResult, Weights } from '../admin/api-types.ts';
+import { ProblemError } from '../admin/problem.ts';
+import { formatDiagnostic, hasErrors, type Diagnostic } from '../base/diagnostic.ts';
+import { resolveHost } from '../config/hosts.ts';
+import { checkShift, type Overlay } from '../config/overlay.ts';
+import type { HttpRouteDestination, IstioHttpRoute } from '../config/resources.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import { ListenError } from '../proxy/options.ts';
+import { describeListenError } from './listen.ts';
+import type { Logger } from './logger.ts';
+import { writeOverlay } from './overlay-state.ts';
+import type { InForce, Pipeline } from './pipeline.ts';
+import { type State, StateWriteError } from './state.ts';
+
+/** Codes of `checkShift` that mean "there is no such thing" rather than "this cannot be done". */
+const NOT_FOUND: ReadonlySet<string> = new Set(['E_SHIFT_HOST', 'E_SHIFT_SUBSET']);
+
+export class Shifts {
+  readonly #pipeline: Pipeline;
+  readonly #state: State;
+  readonly #logger: Logger;
+
+  constructor(pipeline: Pipeline, state: State, logger: Logger) {
+    this.#pipeline = pipeline;
+    this.#state = state;
+    this.#logger = logger;
+  }
+
+  list(): Shift[] {
+    return Object.entries(this.#pipeline.inForce.overlay.shifts).map(([host, { weights }]) => ({ host, weights: { ...weights } }));
+  }
+
+  /** @throws ProblemError 404 (host, subset), 422, 500, 507 */
+  set(namespace: string, host: string, weights: Weights): Promise<ShiftResult> {
+    const name = resolveHost(host, namespace);
+    return this.#change(name, 'shift', (now) => {
+      refuse(checkShift(now.base, name, weights));
+      return { ...now.overlay, shifts: { ...now.overlay.shifts, [name]: { weights } } };
+    });
+  }
+
+  /** @throws ProblemError 404 when there is no shift of the host, 500, 507 */
+  reset(namespace: string, host: string): Promise<ShiftResult> {
+    const name = resolveHost(host, namespace);
+    return this.#change(name, 'reset', (now) => {
+      const { [name]: dropped, ...others } = now.overlay.shifts;
+      if (dropped === undefined) throw new ProblemError(404, 'E_NOT_FOUND', `there is no shift of ${name} to drop`);
+      return { ...now.overlay, shifts: others };
+    });
+  }
+
+  async #change(host: string, action: string, change: (now: InForce) => Overlay): Promise<ShiftResult> {
+    try {
+      const { before, after } = await this.#pipeline.changeOverlay(change, (overlay) => writeOverlay(this.#state, overlay, action, host));
+      const known = new Set(before.diagnostics.map(formatDiagnostic));
+      return {
+        host,
+        before: splitOf(before.effective, host),
+        after: splitOf(after.effective, host),
+        version: after.table.version,
+        warnings: after.diagnostics.filter((diagnostic) => !known.has(formatDiagnostic(diagnostic))).map((diagnostic) => diagnostic.message),
+      };
+    } catch (error) {
+      throw this.#problem(error, host);
+    }
+  }
+
+  #problem(error: unknown, host: string): ProblemError {
+    if (error instanceof ProblemError) return error;
+    if (error instanceof StateWriteError) {
+      this.#logger.error({ code: error.code }, `shift of ${host} refused: ${error.message}`);
+      return new ProblemError(507, 'E_STATE_WRITE', error.message, { hint: 'make space in the state directory and try again' }, { cause: error });
+    }
+    this.#logger.error({ err: error }, `shift of ${host} could not be brought into force`);
+    const detail = error instanceof ListenError ? describeListenError(error) : 'the routing that was in force stays; see the log of serin up';
+    return new ProblemError(500, 'E_APPLY', detail, {}, { cause: error });
+  }
+}
+
+function refuse(diagnostics: readonly Diagnostic[]): void {
+  if (!hasErrors(diagnostics)) return;
+  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'error');
+  const isMissing = errors.some((diagnostic) => NOT_FOUND.has(diagnostic.code));
+  const detail = errors.map((diagnostic) => diagnostic.message).join('; ');
+  const hint = errors.find((diagnostic) => diagnostic.hint !== undefined)?.hint;
+  throw new ProblemError(isMissing ? 404 : 422, isMissing ? 'E_NOT_FOUND' : 'E_SHIFT_INVALID', detail, { hint });
+}
+
+/**
+ * How the rules of a snapshot split the traffic of a service over its subsets: the weights of the rule that splits it, else of the last rule that
+ * sends it to subsets. Empty where no rule names a subset of it.
+ */
+export function splitOf(snapshot: Snapshot, host: string): Weights {
+  const rules = snapshot.virtualServices.flatMap(({ metadata, spec }) => (spec.http ?? []).filter((rule) => isAllOf(rule, host, metadata.namespace)));
+  const rule = rules.find((candidate) => (candidate.route ?? []).length > 1) ?? rules.at(-1);
+  const weights = new Map<string, number>();
+  for (const { destination, weight } of rule?.route ?? []) {
+    if (destination.subset === undefined) continue;
+    weights.set(destination.subset, (weights.get(destination.subset) ?? 0) + (weight ?? (rule?.route?.length === 1 ? 100 : 0)));
+  }
+  return Object.fromEntries(weights);
+}
+
+function isAllOf(rule: IstioHttpRoute, host: string, namespace: string): boolean {
+  const route: readonly HttpRouteDestination[] = rule.route ?? [];
+  return route.length > 0 && route.every(({ destination }) => resolveHost(destination.host, namespace) === host);
+}
