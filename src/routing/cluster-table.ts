@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { HEALTH_CHECK_ANNOTATION } from '../config/resources.ts';
 import type { HealthCheckSpec, ServicePort, WorkloadEntrySpec } from '../config/resources.ts';
 import { effectivePolicy } from './traffic-policy.ts';
-import type { Service, ServiceIndex } from './services.ts';
+import type { Service, ServiceIndex } from '../config/services.ts';
 import type { Cluster, Endpoint, HealthCheck } from './table.ts';
 import { parseDuration } from '../base/duration.ts';
 
@@ -60,7 +60,7 @@ function makeCluster(name: string, service: Service | undefined, host: string, s
   if (missing !== undefined || service === undefined || port === undefined) {
     return { ...common, missing: missing ?? `no service ${host}`, discovery: 'STATIC', endpoints: [] };
   }
-  const endpoints = endpointsOf(service, port).filter((endpoint) => hasLabels(endpoint.labels, subset?.labels ?? {}));
+  const endpoints = endpointsOf(service, port, host).filter((endpoint) => hasLabels(endpoint.labels, subset?.labels ?? {}));
   const healthCheck = healthCheckOf(service);
   return {
     ...common,
@@ -85,15 +85,15 @@ function whyMissing(
 }
 
 /**
- * STATIC and DNS services have the endpoints they list. A DNS service without any is its own host name; so is one with resolution NONE, where Istio
- * would pass the connection to whatever address the caller had looked up, which a proxy that callers address by name does not know.
+ * The service's endpoints. Where its resolution says that the host name is the address (NONE, DYNAMIC_DNS, DNS without endpoints), the host that the
+ * destination names: under a wildcard ServiceEntry that is not the entry's own. With NONE, Istio would pass the connection to whatever address the
+ * caller had looked up, which a proxy that callers address by name does not know.
  */
-function endpointsOf(service: Service, port: ServicePort): readonly Endpoint[] {
-  const { resolution, endpoints, host } = service;
-  const isItself =
-    resolution === 'NONE' || (resolution !== 'STATIC' && endpoints.length === 0 && service.entry.spec.workloadSelector === undefined);
-  if (isItself) return host.startsWith('*') ? [] : [{ address: host, port: port.targetPort ?? port.number, weight: 1, labels: {} }];
-  return endpoints.flatMap((endpoint) => toEndpoint(endpoint, port));
+function endpointsOf(service: Service, port: ServicePort, host: string): readonly Endpoint[] {
+  const { resolution, endpoints, entry } = service;
+  const isListed = endpoints.some(({ address }) => address !== service.host) || entry.spec.workloadSelector !== undefined;
+  if (resolution === 'STATIC' || isListed) return endpoints.flatMap((endpoint) => toEndpoint(endpoint, port));
+  return host.startsWith('*') ? [] : [{ address: host, port: port.targetPort ?? port.number, weight: 1, labels: {} }];
 }
 
 function toEndpoint(endpoint: WorkloadEntrySpec, port: ServicePort): readonly Endpoint[] {

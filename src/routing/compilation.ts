@@ -1,15 +1,18 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
+import { resolveHost } from '../config/hosts.ts';
 import type { AnyResource } from '../config/resources.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { ClusterTable } from './cluster-table.ts';
-import { serviceIndex } from './services.ts';
-import type { ServiceIndex } from './services.ts';
+import { serviceIndex } from '../config/services.ts';
+import type { ServiceIndex } from '../config/services.ts';
 
 /** What one run of compile() works on and fills: passed to every part of it, gone when it returns. */
 export interface Compilation {
   readonly snapshot: Snapshot;
   readonly services: ServiceIndex;
   readonly clusters: ClusterTable;
+  /** `resolveHost`, remembered: the same name gives the same string, whose hash is then known to every map it is looked up in. */
+  resolve(host: string, namespace: string): string;
   /** Warnings only: a snapshot has been validated, and one odd resource must not take the others down. */
   warn(resource: AnyResource, warning: Pick<Diagnostic, 'code' | 'path' | 'message' | 'hint'>): void;
 }
@@ -21,6 +24,7 @@ export function startCompilation(snapshot: Snapshot, diagnostics: Diagnostic[]):
     snapshot,
     services,
     clusters: new ClusterTable(services),
+    resolve: rememberedResolver(services),
     warn: (resource, warning) => {
       const { kind, metadata, origin } = resource;
       // A rule is compiled once per listener and port it is served on; its author wants to read about it once.
@@ -30,5 +34,24 @@ export function startCompilation(snapshot: Snapshot, diagnostics: Diagnostic[]):
       const { name, namespace } = metadata;
       diagnostics.push({ ...origin, ...warning, severity: 'warning', kind, namespace, name });
     },
+  };
+}
+
+function rememberedResolver(services: ServiceIndex): Compilation['resolve'] {
+  const byNamespace = new Map<string, Map<string, string>>();
+  return (host, namespace) => {
+    let resolved = byNamespace.get(namespace);
+    if (resolved === undefined) {
+      resolved = new Map();
+      byNamespace.set(namespace, resolved);
+    }
+    let full = resolved.get(host);
+    if (full === undefined) {
+      full = resolveHost(host, namespace);
+      const service = services.service(full);
+      if (service?.host === full) full = service.host;
+      resolved.set(host, full);
+    }
+    return full;
   };
 }

@@ -1,5 +1,4 @@
 import { parseDuration } from '../base/duration.ts';
-import { resolveHost } from '../config/hosts.ts';
 import { originOf } from '../config/origins.ts';
 import type { HttpRedirect, HttpRewrite, IstioHttpRoute, VirtualService } from '../config/resources.ts';
 import type { Compilation } from './compilation.ts';
@@ -96,7 +95,7 @@ function forward(
       requestHeaders = appendOps(requestHeaders, own.ops);
       responseHeaders = appendOps(responseHeaders, ownResponse);
     }
-    const host = resolveHost(destination.host, virtualService.metadata.namespace);
+    const host = compilation.resolve(destination.host, virtualService.metadata.namespace);
     clusters.push({
       cluster: compilation.clusters.use(host, destination.subset ?? '', destination.port?.number, scope.port),
       weight: isLone ? 1 : weight,

@@ -1,4 +1,4 @@
-import { hostCovers, normalizeHost, resolveHost } from '../config/hosts.ts';
+import { hostCovers, normalizeHost } from '../config/hosts.ts';
 import type { Gateway, GatewayServer, VirtualService } from '../config/resources.ts';
 import type { Compilation } from './compilation.ts';
 import { boundGateways } from './compile-match.ts';
@@ -97,7 +97,7 @@ function finishListener(
       if (redirects) domainDraft(host).redirect ??= placed;
       for (const virtualService of bound.get(placed.gatewayName) ?? []) {
         if (namespace !== '*' && namespace !== virtualService.metadata.namespace) continue;
-        for (const domain of servedDomains(virtualService, host)) {
+        for (const domain of servedDomains(compilation, virtualService, host)) {
           const { sources } = domainDraft(domain);
           const gateways = sources.get(virtualService);
           if (gateways === undefined) sources.set(virtualService, new Set([placed.gatewayName]));
@@ -108,12 +108,25 @@ function finishListener(
     }
   }
   const order = new Map(compilation.snapshot.virtualServices.map((virtualService, index) => [virtualService, index]));
-  const virtualHosts = [...domains].flatMap(([domain, { sources, redirect }]): readonly VirtualHost[] => {
+  // Domains with the same sources are one virtual host: a VirtualService with many hosts has its routes once.
+  const grouped = new Map<string, { readonly domains: string[]; readonly routes: readonly Route[] }>();
+  for (const [domain, { sources, redirect }] of domains) {
     const byAge = [...sources].sort(([a], [b]) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
+    const parts = byAge.map(([virtualService, gateways]) => `${order.get(virtualService) ?? ''} ${[...gateways].sort().join(' ')}`);
+    const key = [redirect === undefined ? '' : `${redirect.gatewayName} ${redirect.path}`, ...parts].join('|');
+    const group = grouped.get(key);
+    if (group !== undefined) {
+      group.domains.push(domain);
+      continue;
+    }
     const routes = mergeRoutes(byAge.map(([virtualService, gateways]) => rules.rules(virtualService, { port: draft.port, gateways })));
-    const all = redirect === undefined ? routes : [httpsRedirect(redirect), ...routes];
-    return all.length === 0 ? [] : [{ name: `${domain}:${draft.port}`, domains: [domain], routes: all }];
-  });
+    grouped.set(key, { domains: [domain], routes: redirect === undefined ? routes : [httpsRedirect(redirect), ...routes] });
+  }
+  const virtualHosts = [...grouped.values()].map(({ domains, routes }): VirtualHost => ({
+    name: `${domains[0]}:${draft.port}`,
+    domains,
+    routes,
+  }));
   const bind = chooseBind(compilation, draft);
   return {
     name: draft.name,
@@ -136,10 +149,10 @@ function parseServerHost(text: string, ownNamespace: string): { readonly host: s
  * A host without a dot is served under its full name, as in Istio, and as it is written too: on one machine `localhost` is a name people call, and
  * `localhost.default.svc.cluster.local` is not.
  */
-function servedDomains(virtualService: VirtualService, serverHost: string): ReadonlySet<string> {
+function servedDomains(compilation: Compilation, virtualService: VirtualService, serverHost: string): ReadonlySet<string> {
   const domains = new Set<string>();
   for (const written of virtualService.spec.hosts ?? []) {
-    for (const host of [normalizeHost(written), resolveHost(written, virtualService.metadata.namespace)]) {
+    for (const host of [normalizeHost(written), compilation.resolve(written, virtualService.metadata.namespace)]) {
       const domain = narrower(host, serverHost);
       if (domain !== undefined) domains.add(domain);
     }

@@ -1,4 +1,4 @@
-import { hostMatches, resolveHost } from '../config/hosts.ts';
+import { hostMatches } from '../config/hosts.ts';
 import type { VirtualService } from '../config/resources.ts';
 import type { Compilation } from './compilation.ts';
 import { boundGateways, matchEverything } from './compile-match.ts';
@@ -6,7 +6,7 @@ import { isLive, mergeRoutes } from './merge-routes.ts';
 import { meshNames } from './mesh-names.ts';
 import { RuleCache } from './rule-cache.ts';
 import { MESH_GATEWAY } from './scope.ts';
-import type { Service } from './services.ts';
+import type { Service } from '../config/services.ts';
 import { MESH_LISTENER, NO_HEADER_OPS } from './table.ts';
 import type { Listener, Route, VirtualHost } from './table.ts';
 
@@ -24,14 +24,11 @@ export function meshListener(compilation: Compilation): Listener {
   const hosts = collectHosts(compilation);
   const names = meshNames(compilation, [...hosts.keys()]);
   const rules = new RuleCache(compilation);
-  const takenAddresses = new Set<string>();
   const virtualHosts: VirtualHost[] = [];
   for (const [host, { service, virtualServices }] of hosts) {
     const ports = portsOf(service, virtualServices);
     const mainPort = ports.includes(80) ? 80 : ports[0];
-    const addresses = (service?.entry.spec.addresses ?? []).filter((address) => !address.includes('/') && !takenAddresses.has(address));
-    for (const address of addresses) takenAddresses.add(address);
-    const aliases = [...(names.get(host) ?? [host]), ...addresses.map((address) => (address.includes(':') ? `[${address}]` : address))];
+    const aliases = names.get(host) ?? [host];
     for (const port of ports) {
       const scope = { port, gateways: MESH_ONLY };
       const routes = mergeRoutes(virtualServices.map((virtualService) => rules.rules(virtualService, scope)));
@@ -61,10 +58,11 @@ function collectHosts(compilation: Compilation): ReadonlyMap<string, MeshHost> {
     const { namespace } = virtualService.metadata;
     const { hosts = [], gateways, http = [] } = virtualService.spec;
     if (http.length === 0 || !boundGateways(gateways, namespace).includes(MESH_GATEWAY)) continue;
-    for (const host of new Set(hosts.map((written) => resolveHost(written, namespace)))) {
+    for (const written of hosts) {
+      const host = compilation.resolve(written, namespace);
       const same = byHost.get(host);
       if (same === undefined) byHost.set(host, [virtualService]);
-      else same.push(virtualService);
+      else if (same.at(-1) !== virtualService) same.push(virtualService);
     }
   }
   const wildcards = [...byHost.keys()].filter((host) => host.startsWith('*')).sort((a, b) => b.length - a.length);

@@ -10,28 +10,33 @@ import type { Compilation } from './compilation.ts';
  * whichever was declared first would be a guess.
  */
 export function meshNames(compilation: Compilation, hosts: readonly string[]): ReadonlyMap<string, readonly string[]> {
-  const declared = new Set(hosts);
   const names = new Map<string, readonly string[]>();
   const bearers = new Map<string, string[]>();
+  // Names without short forms; the only ones that a short form of another can be equal to.
+  const plain = new Set<string>();
   for (const host of hosts) {
     const aliases = shortNames(host);
     names.set(host, aliases);
     const [bare] = aliases;
-    if (bare === undefined || aliases.length === 1) continue;
+    if (bare === undefined || aliases.length === 1) {
+      plain.add(host);
+      continue;
+    }
     const same = bearers.get(bare);
     if (same === undefined) bearers.set(bare, [host]);
     else same.push(host);
   }
   for (const [bare, candidates] of bearers) {
-    const inDefault = resolveHost(bare, 'default');
     const [only, ...others] = candidates;
-    const owner = others.length === 0 ? only : candidates.find((host) => host === inDefault);
+    const owner = others.length === 0 ? only : candidates.find((host) => host === resolveHost(bare, 'default'));
+    if (others.length > 0) warnAmbiguous(compilation, bare, candidates, owner);
+    else if (plain.size === 0) continue;
     for (const host of candidates) {
+      const aliases = names.get(host) ?? [];
       // A name that somebody declared outright is that host, not a short form of another.
-      const own = (names.get(host) ?? []).filter((alias) => alias === host || !(declared.has(alias) || (alias === bare && host !== owner)));
+      const own = aliases.filter((alias) => !plain.has(alias) && (alias !== bare || host === owner));
       names.set(host, own);
     }
-    if (candidates.length > 1) warnAmbiguous(compilation, bare, candidates, owner);
   }
   return names;
 }
