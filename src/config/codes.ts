@@ -52,6 +52,10 @@ export const CODES = {
   E_EXPORT_TO: 'exportTo entries contradict each other or are malformed',
   E_HEALTH_CHECK: 'the health-check annotation is malformed',
   E_REF: 'a name in the short form refers to nothing',
+  // shifts by hand
+  E_SHIFT_HOST: 'a shift names a host that is no known service',
+  E_SHIFT_SUBSET: 'a shift names a subset that is in no DestinationRule of the host',
+  E_SHIFT_WEIGHTS: 'weights of a shift are not whole numbers >= 0 with a sum above 0',
   // warnings
   W_KIND_SKIPPED: 'a document of a kind Serin does not use is skipped',
   W_NOT_HONOURED: 'a valid field has no effect in this release',
@@ -71,6 +75,8 @@ export const CODES = {
   W_EMPTY_SUBSET: 'a subset selects no endpoint (Istio IST0173)',
   W_UNUSED: 'a DestinationRule is for a host that is no known service',
   W_DUPLICATE_HOST: 'several ServiceEntries or DestinationRules are for one host',
+  W_SHIFT_IGNORED: 'a shift in force names a host or subset that the files no longer have',
+  W_SHIFT_INEFFECTIVE: 'a shift changes nothing: every rule for the host picks out particular requests',
 } as const;
 
 export type Code = keyof typeof CODES;

@@ -9,27 +9,21 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import { nearest } from '../base/nearest.ts';
 import { checkMetadata } from './metadata.ts';
 import { readKind } from './istio/kinds.ts';
-import { setOrigin } from './origins.ts';
+import { loadedResource, type LoadedResource } from './loaded.ts';
 import { Place, Report, show, type Locate, type ResourceId } from './report.ts';
-import type { AnyResource, ResourceKind } from './resources.ts';
+import type { ResourceKind } from './resources.ts';
 import { readShortForm } from './short-form.ts';
 import { nodeAt, offsetAt, toPlain, type LineIndex, type YamlNode } from './yaml-node.ts';
 import { checkShape, unknownKeyHint } from './istio/shape.ts';
 
-/** A resource together with the way back to the user's lines. */
-export interface LoadedResource {
-  readonly resource: AnyResource;
-  readonly locate: Locate;
-}
-
 const GROUP = 'networking.istio.io';
-const VERSIONS: readonly string[] = ['v1', 'v1beta1', 'v1alpha3'];
+const VERSIONS: ReadonlySet<string> = new Set(['v1', 'v1beta1', 'v1alpha3']);
 const KINDS: readonly ResourceKind[] = ['VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'WorkloadEntry'];
 
 const headSchema = z.looseObject({ apiVersion: z.string(), kind: z.string() });
 
 export function readDocument(file: string, root: YamlNode, lines: LineIndex, loaded: LoadedResource[], diagnostics: Diagnostic[]): void {
-  const locate: Locate = (path, at) => ({ file, ...lines.position(offsetAt(root, path, at)) });
+  const locate: Locate = (path, at) => ({ origin: { file, ...lines.position(offsetAt(root, path, at)) }, path });
   const place = Place.root(new Report({ kind: '', namespace: '', name: '' }, locate, diagnostics));
   if (root.type !== 'map') {
     const found = root.type === 'seq' ? 'a list' : `the text ${show(root.value)}`;
@@ -57,7 +51,7 @@ export function readDocument(file: string, root: YamlNode, lines: LineIndex, loa
 /** `kind: List` of kubectl, or a list of one kind (`VirtualServiceList`). */
 function isList(root: YamlNode): boolean {
   const kind = nodeAt(root, ['kind']);
-  return kind?.type === 'scalar' && typeof kind.value === 'string' && /List$/.test(kind.value) && nodeAt(root, ['items']) !== undefined;
+  return kind?.type === 'scalar' && typeof kind.value === 'string' && kind.value.endsWith('List') && nodeAt(root, ['items']) !== undefined;
 }
 
 function readResource(value: unknown, locate: Locate, loaded: LoadedResource[], diagnostics: Diagnostic[]): void {
@@ -73,7 +67,7 @@ function readResource(value: unknown, locate: Locate, loaded: LoadedResource[], 
     skip(place, value.apiVersion, value.kind, group);
     return;
   }
-  if (group !== GROUP || !VERSIONS.includes(version)) {
+  if (group !== GROUP || !VERSIONS.has(version)) {
     place
       .at('apiVersion')
       .error('E_API_VERSION', `unknown apiVersion ${show(value.apiVersion)} for ${kind}`, `use ${GROUP}/v1 (also v1beta1, v1alpha3)`);
@@ -94,11 +88,7 @@ function readResource(value: unknown, locate: Locate, loaded: LoadedResource[], 
   }
   const read = readKind(kind, spec, place.at('spec'), id, metadata);
   if (read === undefined || metadata === undefined) return;
-  const resource: AnyResource = { apiVersion: value.apiVersion, metadata, ...read, origin: locate([], 'value') };
-  if (resource.kind === 'VirtualService') {
-    for (const [index, rule] of (resource.spec.http ?? []).entries()) setOrigin(rule, locate(['spec', 'http', index], 'value'));
-  }
-  loaded.push({ resource, locate });
+  loaded.push(loadedResource({ apiVersion: value.apiVersion, metadata, ...read, origin: locate([], 'value').origin }, locate));
 }
 
 /** A known kind in a group that is nearly Istio's (`networking.istio.oi`), or none at all. */

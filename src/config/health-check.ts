@@ -65,7 +65,7 @@ function parseJson(text: string): unknown {
 
 /** Gathers messages in place of diagnostics: everything inside an annotation has one position. */
 function collector(place: Place, problems: string[]): Report {
-  const report = new Report(place.report.id, () => ({ file: '', line: 0, column: 0 }), []);
+  const report = new Report(place.report.id, (path) => ({ origin: { file: '', line: 0, column: 0 }, path }), []);
   report.add = (_severity, path, _code, message) => void problems.push(`${path.join('.')}: ${message}`);
   return report;
 }

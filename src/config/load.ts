@@ -1,17 +1,16 @@
 /**
  * Files to a Snapshot: read, parse, check, expand the short form, look across resources. Every problem is collected, none is thrown.
- *
- * A directory stands for the `*.yaml`, `*.yml` and `*.json` files directly in it, by name, as kubectl takes it; names that begin with a dot
- * are left out (editors' swap files, the `..data` of a mounted ConfigMap).
+ * Which files a directory stands for is in config-files.ts.
  */
-import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { analyze } from './analyze.ts';
-import { readDocument, type LoadedResource } from './document.ts';
-import type { AnyResource, ResourceKind } from './resources.ts';
-import { EMPTY_SNAPSHOT, type Snapshot } from './snapshot.ts';
+import { buildSnapshot } from './build-snapshot.ts';
+import { listConfigFiles } from './config-files.ts';
+import { readDocument } from './document.ts';
+import type { LoadedResource } from './loaded.ts';
+import type { AnyResource } from './resources.ts';
+import type { Snapshot } from './snapshot.ts';
 import { parseYaml } from './yaml.ts';
 
 export interface LoadResult {
@@ -29,8 +28,6 @@ interface Source {
   readonly file: string;
   readonly content: string | Uint8Array;
 }
-
-const CONFIG_FILE = /^[^.].*\.(?:yaml|yml|json)$/;
 
 export async function loadFiles(paths: readonly string[]): Promise<LoadResult> {
   const diagnostics: Diagnostic[] = [];
@@ -57,14 +54,7 @@ export function loadText(file: string, text: string | Uint8Array): LoadResult {
 
 async function listFiles(path: string, diagnostics: Diagnostic[]): Promise<readonly string[]> {
   try {
-    if (!(await stat(path)).isDirectory()) return [path];
-    const names = (await readdir(path)).filter((name) => CONFIG_FILE.test(name)).sort();
-    const files: string[] = [];
-    for (const name of names) {
-      const file = join(path, name);
-      if ((await stat(file)).isFile()) files.push(file);
-    }
-    return files;
+    return await listConfigFiles(path);
   } catch (error) {
     diagnostics.push(readProblem(path, error));
     return [];
@@ -122,35 +112,4 @@ function loadSources(sources: readonly Source[], diagnostics: Diagnostic[]): Loa
   analyze(snapshot, loaded, diagnostics);
   diagnostics.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line || a.column - b.column));
   return { snapshot, resources, diagnostics, files: sources.map(({ file }) => file) };
-}
-
-/** A Snapshot of `resources`, oldest first: those with a `creationTimestamp` by it, then the others as given. */
-export function buildSnapshot(resources: readonly AnyResource[]): Snapshot {
-  if (resources.length === 0) return EMPTY_SNAPSHOT;
-  const aged = resources.toSorted((a, b) => age(a) - age(b) || 0);
-  return {
-    version: contentHash(aged),
-    virtualServices: ofKind(aged, 'VirtualService'),
-    destinationRules: ofKind(aged, 'DestinationRule'),
-    gateways: ofKind(aged, 'Gateway'),
-    serviceEntries: ofKind(aged, 'ServiceEntry'),
-    workloadEntries: ofKind(aged, 'WorkloadEntry'),
-  };
-}
-
-/** Epoch ms; without a timestamp as young as can be. */
-function age(resource: AnyResource): number {
-  const stated = resource.metadata.creationTimestamp;
-  return stated === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(stated);
-}
-
-function ofKind<K extends ResourceKind>(resources: readonly AnyResource[], kind: K): Extract<AnyResource, { kind: K }>[] {
-  return resources.filter((resource): resource is Extract<AnyResource, { kind: K }> => resource.kind === kind);
-}
-
-/** Where resources stand in files is no part of what they say. */
-function contentHash(resources: readonly AnyResource[]): string {
-  const hash = createHash('sha256');
-  for (const { apiVersion, kind, metadata, spec } of resources) hash.update(JSON.stringify([apiVersion, kind, metadata, spec]));
-  return hash.digest('hex').slice(0, 16);
 }

@@ -10,7 +10,13 @@ import type { Origin } from './resources.ts';
 import type { Path } from './yaml-node.ts';
 
 /** Position of a field in the user's files; of the nearest enclosing one when the field itself is not there. */
-export type Locate = (path: Path, at: 'key' | 'value') => Origin;
+export type Locate = (path: Path, at: 'key' | 'value') => Located;
+
+export interface Located {
+  readonly origin: Origin;
+  /** The field as the user wrote it: another one than asked for where the resource is expanded from the short form. */
+  readonly path: Path;
+}
 
 export interface ResourceId {
   readonly kind: string;
@@ -30,7 +36,8 @@ export class Report {
   }
 
   add(severity: Severity, path: Path, code: Code, message: string, hint?: string, at: 'key' | 'value' = 'value'): void {
-    const { file, line, column } = this.#locate(path, at);
+    const { origin, path: written } = this.#locate(path, at);
+    const { file, line, column } = origin;
     const { kind, namespace, name } = this.id;
     this.#sink.push({
       file,
@@ -41,14 +48,10 @@ export class Report {
       kind,
       namespace,
       name,
-      path: formatPath(path),
+      path: formatPath(written),
       message,
       ...(hint === undefined ? {} : { hint }),
     });
-  }
-
-  locate(path: Path): Origin {
-    return this.#locate(path, 'value');
   }
 }
 
@@ -73,9 +76,7 @@ export class Place {
   }
 
   get path(): Path {
-    const path: (string | number)[] = [];
-    for (let place: Place = this; place.#parent !== undefined; place = place.#parent) path.push(place.#step);
-    return path.reverse();
+    return this.#parent === undefined ? [] : [...this.#parent.path, this.#step];
   }
 
   error(code: Code, message: string, hint?: string): void {

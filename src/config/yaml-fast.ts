@@ -3,12 +3,12 @@
  *
  * Why it exists: the `yaml` package takes 1 to 2 s for a table of 10,000 routes, this 50 ms, and such a table must load within a second.
  * It is only ever an accelerator. On anything beyond that middle (anchors, tags, block scalars, several lines in a scalar, escapes, tabs,
- * non-ASCII, every kind of mistake) it gives up with `undefined` and the package decides, so all YAML errors have one source. Property tests hold
+ * every kind of mistake) it gives up with `undefined` and the package decides, so all YAML errors have one source. Property tests hold
  * both to the same tree (yaml-fast.test.ts).
  *
  * Invariants: linear time; recursion no deeper than MAX_DEPTH; what it returns is what YAML 1.2's core schema says (https://yaml.org/spec/1.2.2/).
  */
-import { isReservedKey, type YamlEntry, type YamlNode } from './yaml-node.ts';
+import { isReservedKey, type YamlEntry, type YamlNode, type YamlScalar } from './yaml-node.ts';
 
 export const MAX_DEPTH = 64;
 
@@ -19,12 +19,13 @@ const NOT_PLAIN = new Error('not plain YAML');
  * The tree of one document without markers, or undefined when it needs the full parser.
  *
  * @param base added to every offset: where `text` starts in its file
+ * @param ambiguous takes the scalars that mean something else in YAML 1.1; to be dropped when the result is undefined
  */
-export function parseFast(text: string, base: number): YamlNode | undefined {
-  // eslint-disable-next-line no-control-regex
-  if (/[^\n\x20-\x7e]/.test(text)) return undefined;
+export function parseFast(text: string, base: number, ambiguous: YamlScalar[]): YamlNode | undefined {
+  // Tabs, CR, other control characters, and the line separators and byte order marks of Unicode.
+  if (/[^\n\x20-\x7e\u00a1-\u2027\u202a-\ufefe\uff00-\uffef]/.test(text)) return undefined;
   try {
-    return new FastParser(text, base).document();
+    return new FastParser(text, base, ambiguous).document();
   } catch (error) {
     if (error === NOT_PLAIN) return undefined;
     throw error;
@@ -51,14 +52,16 @@ const NEGATIVE_NUMBER = /-[0-9.]/y;
 class FastParser {
   readonly #text: string;
   readonly #base: number;
+  readonly #ambiguous: YamlScalar[];
   /** Start of the content of the current line (its first character that is no space); text.length at the end. */
   #at = 0;
   /** Column of `#at`; -1 at the end. */
   #column = -1;
 
-  constructor(text: string, base: number) {
+  constructor(text: string, base: number, ambiguous: YamlScalar[]) {
     this.#text = text;
     this.#base = base;
+    this.#ambiguous = ambiguous;
   }
 
   document(): YamlNode {
@@ -193,7 +196,7 @@ class FastParser {
       if (INDICATORS.includes(first) && !NEGATIVE_NUMBER.test(text)) throw NOT_PLAIN;
       end = this.#plainEnd(at);
       const source = text.slice(at, end);
-      node = { type: 'scalar', value: resolvePlain(source), offset: this.#base + at, plain: source };
+      node = this.#plain(source, at);
     }
     while (text.charCodeAt(end) === SPACE) end++;
     const after = text.charCodeAt(end);
@@ -283,7 +286,13 @@ class FastParser {
       return { node: { type: 'scalar', value: found[0].slice(1, -1), offset: this.#base + at, plain: undefined }, end };
     }
     const source = found[0].trimEnd();
-    return { node: { type: 'scalar', value: resolvePlain(source), offset: this.#base + at, plain: source }, end };
+    return { node: this.#plain(source, at), end };
+  }
+
+  #plain(source: string, at: number): YamlScalar {
+    const scalar: YamlScalar = { type: 'scalar', value: resolvePlain(source), offset: this.#base + at, plain: source };
+    if (isAmbiguous(source)) this.#ambiguous.push(scalar);
+    return scalar;
   }
 
   #skipSpaces(at: number): number {
@@ -333,4 +342,13 @@ export function resolvePlain(source: string): string | number | boolean | null {
     default:
       return source;
   }
+}
+
+/** Booleans, octal, binary and sexagesimal numbers and digits with underscores, of YAML 1.1 only. */
+const YAML_1_1_ONLY =
+  /^(?:y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF)$|^[-+]?0[0-7]+$|^[-+]?0b[01]+$|^0o[0-7]+$|^[-+]?[0-9][0-9_]*_[0-9_]*$|^[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+$/;
+
+/** Whether an unquoted scalar is a boolean or another number to readers of YAML 1.1, Kubernetes' among them. */
+export function isAmbiguous(source: string): boolean {
+  return source.length <= 32 && /^[yYnNoO0-9+-]/.test(source) && YAML_1_1_ONLY.test(source);
 }

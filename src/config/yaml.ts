@@ -10,8 +10,8 @@
 import { isAlias, isMap, isScalar, isSeq, parseAllDocuments, type Document, type Node, type Pair } from 'yaml';
 import type { Severity } from '../base/diagnostic.ts';
 import type { Code } from './codes.ts';
-import { parseFast } from './yaml-fast.ts';
-import { isReservedKey, LineIndex, type YamlEntry, type YamlNode } from './yaml-node.ts';
+import { isAmbiguous, parseFast } from './yaml-fast.ts';
+import { isReservedKey, LineIndex, type YamlEntry, type YamlNode, type YamlScalar } from './yaml-node.ts';
 import { decodeText, scanText, type TextProblem } from './yaml-scan.ts';
 
 export interface YamlProblem extends TextProblem {
@@ -33,15 +33,20 @@ export function parseYaml(source: string | Uint8Array): YamlFile {
   if (typeof text !== 'string') return { lines: new LineIndex(''), documents: [], problems: [{ ...text, severity: 'error' }] };
   const documents: YamlNode[] = [];
   const problems: YamlProblem[] = [];
+  const ambiguous: YamlScalar[] = [];
   const lines = new LineIndex(text);
   for (const part of splitDocuments(text)) {
     const content = text.slice(part.start, part.end);
     if (!/[^\s]/.test(content)) continue;
-    const fast = parseFast(content, part.start);
-    if (fast === undefined) parseFully(content, part.start, lines, documents, problems);
-    else documents.push(fast);
+    const found: YamlScalar[] = [];
+    const fast = parseFast(content, part.start, found);
+    if (fast === undefined) parseFully(content, { base: part.start, lines, documents, problems, ambiguous });
+    else {
+      documents.push(fast);
+      ambiguous.push(...found);
+    }
   }
-  for (const document of documents) warnAmbiguous(document, problems);
+  for (const scalar of ambiguous) problems.push(ambiguityProblem(scalar));
   return { lines, documents, problems };
 }
 
@@ -58,7 +63,17 @@ function splitDocuments(text: string): { readonly start: number; readonly end: n
   return parts;
 }
 
-function parseFully(text: string, base: number, lines: LineIndex, documents: YamlNode[], problems: YamlProblem[]): void {
+/** Where a part of a file belongs and where what is found in it goes. */
+interface Target {
+  readonly base: number;
+  readonly lines: LineIndex;
+  readonly documents: YamlNode[];
+  readonly problems: YamlProblem[];
+  readonly ambiguous: YamlScalar[];
+}
+
+function parseFully(text: string, target: Target): void {
+  const { base, documents, problems } = target;
   const found = scanText(text);
   if (found.length > 0) {
     for (const problem of found) problems.push({ ...problem, offset: base + problem.offset, severity: 'error' });
@@ -77,7 +92,7 @@ function parseFully(text: string, base: number, lines: LineIndex, documents: Yam
     for (const error of document.errors)
       problems.push({ ...syntaxProblem(error.code, error.message), offset: base + error.pos[0], severity: 'error' });
     if (document.errors.length > 0 || document.contents === null) continue;
-    const node = new TreeBuilder(document, base, lines, problems).build();
+    const node = new TreeBuilder(document, target).build();
     if (node !== undefined && !(node.type === 'scalar' && node.value === null)) documents.push(node);
   }
 }
@@ -94,6 +109,7 @@ class TreeBuilder {
   readonly #base: number;
   readonly #lines: LineIndex;
   readonly #problems: YamlProblem[];
+  readonly #ambiguous: YamlScalar[];
   /** Finished nodes by anchor; a later anchor of the same name replaces an earlier one (YAML 1.2.2 §7.1). */
   readonly #anchors = new Map<string, YamlNode>();
   readonly #open = new Set<string>();
@@ -102,11 +118,12 @@ class TreeBuilder {
   #aliasedNodes = 0;
   #isBroken = false;
 
-  constructor(document: Document, base: number, lines: LineIndex, problems: YamlProblem[]) {
+  constructor(document: Document, target: Target) {
     this.#document = document;
-    this.#base = base;
-    this.#lines = lines;
-    this.#problems = problems;
+    this.#base = target.base;
+    this.#lines = target.lines;
+    this.#problems = target.problems;
+    this.#ambiguous = target.ambiguous;
   }
 
   /** Undefined when there is an error in it. */
@@ -136,9 +153,12 @@ class TreeBuilder {
       const { value } = node;
       const plain = node.type === 'PLAIN' ? (node.source ?? '') : undefined;
       if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
-        return { type: 'scalar', value, offset, plain };
+        const scalar: YamlScalar = { type: 'scalar', value, offset, plain };
+        if (plain !== undefined && isAmbiguous(plain)) this.#ambiguous.push(scalar);
+        return scalar;
       }
-      return { type: 'scalar', value: String(value), offset, plain };
+      // Big integers and whatever else the package may make of a scalar: the text as written.
+      return { type: 'scalar', value: node.source ?? '', offset, plain };
     }
     if (isSeq(node)) {
       const items = node.items.map((item) => this.#node(isNode(item) ? item : null, offset));
@@ -256,32 +276,15 @@ function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
-/** Booleans, octal and sexagesimal numbers of YAML 1.1 that are text or another number in YAML 1.2. */
-const YAML_1_1_ONLY =
-  /^(?:y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF)$|^[-+]?0[0-7]+$|^[-+]?0b[01]+$|^0o[0-7]+$|^[-+]?[0-9][0-9_]*_[0-9_]*$|^[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+$/;
-
-function warnAmbiguous(root: YamlNode, problems: YamlProblem[]): void {
-  const seen = new Set<YamlNode>();
-  const visit = (node: YamlNode): void => {
-    if (node.type === 'scalar') {
-      const { plain } = node;
-      if (plain === undefined || plain === '' || plain.length > 32 || !YAML_1_1_ONLY.test(plain)) return;
-      problems.push({
-        code: 'W_AMBIGUOUS_SCALAR',
-        offset: node.offset,
-        message: `${plain} is ${JSON.stringify(node.value)} here, but something else to YAML 1.1 readers such as Kubernetes`,
-        hint:
-          typeof node.value === 'string'
-            ? `write "${plain}" in quotes, or true or false if that is meant`
-            : 'write the number in decimal, or in quotes',
-        severity: 'warning',
-      });
-      return;
-    }
-    if (seen.has(node)) return;
-    seen.add(node);
-    if (node.type === 'seq') node.items.forEach(visit);
-    else for (const entry of node.entries.values()) visit(entry.value);
+function ambiguityProblem({ value, plain, offset }: YamlScalar): YamlProblem {
+  return {
+    code: 'W_AMBIGUOUS_SCALAR',
+    offset,
+    message: `${plain ?? ''} is ${JSON.stringify(value)} here, but something else to YAML 1.1 readers such as Kubernetes`,
+    hint:
+      typeof value === 'string'
+        ? `write "${plain ?? ''}" in quotes, or true or false if that is meant`
+        : 'write the number in decimal, or in quotes',
+    severity: 'warning',
   };
-  visit(root);
 }

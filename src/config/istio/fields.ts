@@ -19,14 +19,14 @@ export const optional = z.exactOptional;
 /** An optional field that is validated but has no effect in this release. */
 export function later<T extends z.ZodType>(schema: T, text: string): z.ZodExactOptional<T> {
   const field = z.exactOptional(schema);
-  field.register(MARKS, { fate: 'warned', text });
+  MARKS.add(field, { fate: 'warned', text });
   return field;
 }
 
 /** An optional field some of whose values have no effect in this release. */
 export function partly<T extends z.ZodType>(schema: T, text: string): z.ZodExactOptional<T> {
   const field = z.exactOptional(schema);
-  field.register(MARKS, { fate: 'partly', text });
+  MARKS.add(field, { fate: 'partly', text });
   return field;
 }
 

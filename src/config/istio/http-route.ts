@@ -251,7 +251,7 @@ function checkRewrite(rewrite: NonNullable<ParsedHttpRoute['rewrite']>, place: P
     place.at('authority').error('E_HOST', `authority must be a host with an optional port, found ${show(authority)}`);
   }
   if (uriRegexRewrite === undefined) return;
-  const { match = '', rewrite: replacement = '' } = uriRegexRewrite;
+  const { match, rewrite: replacement } = uriRegexRewrite;
   if (match === '' || replacement === '') {
     place.at('uriRegexRewrite').error('E_REQUIRED', 'uriRegexRewrite needs both match and rewrite');
     return;

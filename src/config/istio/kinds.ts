@@ -70,7 +70,7 @@ function readSpec(
       if (!checkShape(serviceEntrySchema, value, place)) return undefined;
       checkServiceEntry(value, place, id.namespace, metadata);
       return { kind, spec: value };
-    case 'WorkloadEntry':
+    default:
       if (!checkShape(workloadEntrySchema, value, place)) return undefined;
       checkWorkloadEntry(value, place);
       return { kind, spec: value };

@@ -1,6 +1,6 @@
 /** The shapes of ServiceEntry and WorkloadEntry (istio/api networking/v1). What the shapes cannot say is in service-entry.ts. */
 import { z } from 'zod';
-import { later, optional, partly, text, textMap, texts, uint32 } from './fields.ts';
+import { later, optional, partly, textMap, texts, uint32 } from './fields.ts';
 
 export const workloadEntrySchema = z.strictObject({
   address: partly(z.string().max(256), 'unix:// addresses are not connected to'),

@@ -51,7 +51,7 @@ const httpRoute = z.strictObject({
     z.strictObject({
       uri: optional(text),
       authority: optional(text),
-      uriRegexRewrite: optional(z.strictObject({ match: optional(text), rewrite: optional(text) })),
+      uriRegexRewrite: optional(z.strictObject({ match: text, rewrite: text })),
     }),
   ),
   timeout: optional(text),

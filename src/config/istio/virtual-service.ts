@@ -127,11 +127,14 @@ function checkL4Destinations(route: TlsRoute['route'], place: Place): void {
   checkWeights(route, place.at('route'));
 }
 
+function isAny(map: Readonly<Record<string, unknown>> | undefined): boolean {
+  return map === undefined || Object.keys(map).length === 0;
+}
+
 /** True when the block holds for every request, on every gateway and port. */
 export function matchesEverything(match: HttpMatchRequest): boolean {
   const { uri } = match;
   const isAnyUri = uri === undefined || uri.prefix === '/' || uri.prefix === '' || uri.regex === '.*' || uri.regex === '/.*';
-  const isAny = (map: Readonly<Record<string, unknown>> | undefined): boolean => map === undefined || Object.keys(map).length === 0;
   return (
     isAnyUri &&
     match.scheme === undefined &&

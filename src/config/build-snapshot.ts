@@ -1,0 +1,35 @@
+/** Resources to a Snapshot: by kind, in the order of age, with a version that is a hash of what they say. */
+import { createHash } from 'node:crypto';
+import type { AnyResource, ResourceKind } from './resources.ts';
+import { EMPTY_SNAPSHOT, type Snapshot } from './snapshot.ts';
+
+/** A Snapshot of `resources`, oldest first: those with a `creationTimestamp` by it, then the others as given. */
+export function buildSnapshot(resources: readonly AnyResource[]): Snapshot {
+  if (resources.length === 0) return EMPTY_SNAPSHOT;
+  const aged = resources.toSorted((a, b) => age(a) - age(b) || 0);
+  return {
+    version: contentHash(aged),
+    virtualServices: ofKind(aged, 'VirtualService'),
+    destinationRules: ofKind(aged, 'DestinationRule'),
+    gateways: ofKind(aged, 'Gateway'),
+    serviceEntries: ofKind(aged, 'ServiceEntry'),
+    workloadEntries: ofKind(aged, 'WorkloadEntry'),
+  };
+}
+
+/** Epoch ms; without a timestamp as young as can be. */
+function age(resource: AnyResource): number {
+  const stated = resource.metadata.creationTimestamp;
+  return stated === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(stated);
+}
+
+function ofKind<K extends ResourceKind>(resources: readonly AnyResource[], kind: K): Extract<AnyResource, { kind: K }>[] {
+  return resources.filter((resource): resource is Extract<AnyResource, { kind: K }> => resource.kind === kind);
+}
+
+/** Where resources stand in files is no part of what they say. */
+function contentHash(resources: readonly AnyResource[]): string {
+  const hash = createHash('sha256');
+  for (const { apiVersion, kind, metadata, spec } of resources) hash.update(JSON.stringify([apiVersion, kind, metadata, spec]));
+  return hash.digest('hex').slice(0, 16);
+}

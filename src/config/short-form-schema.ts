@@ -1,0 +1,51 @@
+/**
+ * The shape of the short form. What stands for several things (a version as a URL, a list or a mapping; a match as a text or a StringMatch) is
+ * `unknown` here and taken apart in short-form.ts, so that each mistake gets words of its own.
+ */
+import { z } from 'zod';
+import { healthCheckSchema } from './health-check.ts';
+
+const optional = z.exactOptional;
+
+export const shortFormSchema = z.strictObject({ services: z.record(z.string(), z.unknown()) });
+
+export const serviceSchema = z.strictObject({
+  /** Where callers address the service; default 80. */
+  port: optional(z.int()),
+  namespace: optional(z.string()),
+  versions: z.record(z.string(), z.unknown()),
+  routes: optional(z.array(z.unknown())),
+  loadBalancer: optional(z.enum(['ROUND_ROBIN', 'LEAST_REQUEST', 'RANDOM'])),
+  healthCheck: optional(healthCheckSchema),
+  rollout: optional(z.unknown()),
+});
+
+export const versionSchema = z.strictObject({
+  url: optional(z.string()),
+  urls: optional(z.array(z.string())),
+  /** Share of the version's endpoints when the service is balanced as a whole, as WorkloadEntry.weight. */
+  weight: optional(z.int().min(1)),
+  run: optional(z.unknown()),
+  env: optional(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
+  instances: optional(z.int().min(1)),
+});
+
+export const routeSchema = z.strictObject({
+  name: optional(z.string()),
+  match: optional(z.unknown()),
+  to: optional(z.string()),
+  split: optional(z.record(z.string(), z.int())),
+  timeout: optional(z.string()),
+});
+
+export const matchSchema = z.strictObject({
+  /** Same as `uri`. */
+  path: optional(z.unknown()),
+  uri: optional(z.unknown()),
+  method: optional(z.unknown()),
+  headers: optional(z.record(z.string(), z.unknown())),
+  queryParams: optional(z.record(z.string(), z.unknown())),
+});
+
+export type ShortService = z.infer<typeof serviceSchema>;
+export type ShortRoute = z.infer<typeof routeSchema>;
