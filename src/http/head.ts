@@ -166,7 +166,7 @@ export class Head {
       }
       let nameEnd = at;
       let byte = bytes[at];
-      if (byte !== COLON) {
+      if (byte !== COLON || at === nameStart) {
         if (at === nameStart) {
           if (byte === CR) {
             if (at + 1 >= limit) return at + 2 > sectionEnd ? this.refuse(errors.fieldsTooLarge) : Scan.more;
