@@ -276,7 +276,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   /** RFC 9110 §7.6.2: at 0 the proxy answers for the origin. */
   #admitMaxForwards(head: RequestHead): Failure | 'answered' | undefined {
     if (head.maxForwardsField !== -1) {
-      const value = head.value(head.maxForwardsField);
+      // All of them: a second one would be counted down unseen.
+      const value = head.joined('max-forwards') ?? '';
       if (!/^\d{1,9}$/.test(value)) return REQUEST_ERRORS.maxForwards;
       if (this.method === 'OPTIONS' && Number(value) === 0) {
         this.#answerOptions();
