@@ -1,7 +1,6 @@
-import { hostCovers, normalizeHost } from '../config/hosts.ts';
 import type { Gateway, GatewayServer, VirtualService } from '../config/resources.ts';
+import { BoundHosts, parseServerHost } from './bound-hosts.ts';
 import type { Compilation } from './compilation.ts';
-import { boundGateways } from './compile-match.ts';
 import { mergeRoutes } from './merge-routes.ts';
 import { RuleCache } from './rule-cache.ts';
 import { NO_HEADER_OPS } from './table.ts';
@@ -30,7 +29,7 @@ export function gatewayListeners(compilation: Compilation, ownListeners: Readonl
       draft.servers.push({ gateway, gatewayName, server, path: `spec.servers[${index}]` });
     }
   }
-  const bound = virtualServicesByGateway(compilation);
+  const bound = new BoundHosts(compilation);
   const rules = new RuleCache(compilation);
   return [...drafts.values()].map((draft) => finishListener(compilation, draft, bound, rules));
 }
@@ -55,32 +54,13 @@ function isHttp(server: GatewayServer): boolean {
   return HTTP_PROTOCOLS.has(server.port.protocol.toUpperCase());
 }
 
-function virtualServicesByGateway(compilation: Compilation): ReadonlyMap<string, readonly VirtualService[]> {
-  const bound = new Map<string, VirtualService[]>();
-  for (const virtualService of compilation.snapshot.virtualServices) {
-    const { hosts = [], gateways, http = [] } = virtualService.spec;
-    if (http.length === 0 || hosts.length === 0) continue;
-    for (const name of new Set(boundGateways(gateways, virtualService.metadata.namespace))) {
-      const same = bound.get(name);
-      if (same === undefined) bound.set(name, [virtualService]);
-      else same.push(virtualService);
-    }
-  }
-  return bound;
-}
-
 interface DomainDraft {
   /** By VirtualService, the Gateways through which it comes here. */
   readonly sources: Map<VirtualService, Set<string>>;
   redirect: PlacedServer | undefined;
 }
 
-function finishListener(
-  compilation: Compilation,
-  draft: ListenerDraft,
-  bound: ReadonlyMap<string, readonly VirtualService[]>,
-  rules: RuleCache,
-): Listener {
+function finishListener(compilation: Compilation, draft: ListenerDraft, bound: BoundHosts, rules: RuleCache): Listener {
   const domains = new Map<string, DomainDraft>();
   const domainDraft = (domain: string): DomainDraft => {
     let found = domains.get(domain);
@@ -93,17 +73,14 @@ function finishListener(
   for (const placed of draft.servers) {
     for (const serverHost of placed.server.hosts) {
       const redirects = placed.server.tls?.httpsRedirect === true;
-      const { host, namespace } = parseServerHost(serverHost, placed.gateway.metadata.namespace);
-      if (redirects) domainDraft(host).redirect ??= placed;
-      for (const virtualService of bound.get(placed.gatewayName) ?? []) {
-        if (namespace !== '*' && namespace !== virtualService.metadata.namespace) continue;
-        for (const domain of servedDomains(compilation, virtualService, host)) {
-          const { sources } = domainDraft(domain);
-          const gateways = sources.get(virtualService);
-          if (gateways === undefined) sources.set(virtualService, new Set([placed.gatewayName]));
-          else gateways.add(placed.gatewayName);
-          if (redirects) domainDraft(domain).redirect ??= placed;
-        }
+      const host = parseServerHost(serverHost, placed.gateway.metadata.namespace);
+      if (redirects) domainDraft(host.host).redirect ??= placed;
+      for (const { virtualService, domain } of bound.served(placed.gatewayName, host)) {
+        const { sources } = domainDraft(domain);
+        const gateways = sources.get(virtualService);
+        if (gateways === undefined) sources.set(virtualService, new Set([placed.gatewayName]));
+        else gateways.add(placed.gatewayName);
+        if (redirects) domainDraft(domain).redirect ??= placed;
       }
     }
   }
@@ -135,35 +112,6 @@ function finishListener(
     gateways: [...new Set(draft.servers.map(({ gatewayName }) => gatewayName))],
     virtualHosts,
   };
-}
-
-/** `host`, `namespace/host`, `./host` (the Gateway's own namespace) or `*\/host` (any): which VirtualServices a server's host is open to. */
-function parseServerHost(text: string, ownNamespace: string): { readonly host: string; readonly namespace: string } {
-  const slash = text.indexOf('/');
-  if (slash === -1) return { host: normalizeHost(text), namespace: '*' };
-  const namespace = text.slice(0, slash);
-  return { host: normalizeHost(text.slice(slash + 1)), namespace: namespace === '.' ? ownNamespace : namespace };
-}
-
-/**
- * A host without a dot is served under its full name, as in Istio, and as it is written too: on one machine `localhost` is a name people call, and
- * `localhost.default.svc.cluster.local` is not.
- */
-function servedDomains(compilation: Compilation, virtualService: VirtualService, serverHost: string): ReadonlySet<string> {
-  const domains = new Set<string>();
-  for (const written of virtualService.spec.hosts ?? []) {
-    for (const host of [normalizeHost(written), compilation.resolve(written, virtualService.metadata.namespace)]) {
-      const domain = narrower(host, serverHost);
-      if (domain !== undefined) domains.add(domain);
-    }
-  }
-  return domains;
-}
-
-/** The names both patterns cover, which is always one of the two patterns; undefined when they have none in common (Istio Names.Intersection). */
-function narrower(a: string, b: string): string | undefined {
-  if (hostCovers(b, a)) return a;
-  return hostCovers(a, b) ? b : undefined;
 }
 
 /** On a shared listener one address must do: the oldest server's. */
