@@ -47,15 +47,14 @@ describe.each([
   ['the Istio resources', ['istio', 'istio/reviews/90-v1-10-v2.yaml']],
 ])('%s', (_, paths) => {
   test('names the port of every process', async () => {
-    const table = await tableOf(...paths);
-    for (const { service, version, port } of WORKLOADS) {
-      const ports = table.clusters
-        .filter((cluster) => cluster.host === `${service}.default.svc.cluster.local`)
-        .flatMap(({ endpoints }) => endpoints)
-        .filter(({ labels }) => labels['version'] === version)
-        .map((endpoint) => `${endpoint.address}:${endpoint.port}`);
-      expect({ service, version, ports: [...new Set(ports)] }).toEqual({ service, version, ports: [`127.0.0.1:${port}`] });
-    }
+    const { snapshot } = await loadFiles(paths.map(at));
+    const named = snapshot.serviceEntries.flatMap(({ spec }) =>
+      (spec.endpoints ?? []).map(
+        ({ address, ports, labels }) => `${spec.hosts.join()} ${labels?.['version']} ${address}:${Object.values(ports ?? {}).join()}`,
+      ),
+    );
+    const running = WORKLOADS.map(({ service, version, port }) => `${service}.default.svc.cluster.local ${version} 127.0.0.1:${port}`);
+    expect(new Set(named)).toEqual(new Set(running));
   });
 
   test('sends jason to reviews v2, and the others to v1 and v2 nine to one', async () => {

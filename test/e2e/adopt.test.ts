@@ -1,12 +1,13 @@
 /**
- * docs/adopt.md, done as it says: its commands run in one shell, in order, against real processes, and print what it says they print. Ports are moved to a
+ * docs/adopt.md, done as it says: its commands run in one shell, in order, against real processes, and print what it says they print, among whatever background jobs print
+ * meanwhile. Ports are moved to a
  * free range, in the commands and in copies of the YAML.
  */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePorts, movePorts, type DemoPorts } from '../../examples/bookinfo/demo/ports.ts';
-import { brokenLinks, codeBlocks, type CodeBlock } from '../helpers/markdown.ts';
+import { brokenLinks, codeBlocks, steps } from '../helpers/markdown.ts';
 import { movedClone, ROOT } from '../helpers/moved-clone.ts';
 import { ShellSession } from '../helpers/shell-session.ts';
 
@@ -15,17 +16,6 @@ const DOCUMENT = await readFile(join(ROOT, 'docs/adopt.md'), 'utf8');
 let ports: DemoPorts;
 let clone: string;
 let shell: ShellSession;
-
-/** A command of the document with the output it shows, where it shows one. */
-interface Step {
-  readonly block: CodeBlock;
-  readonly shown: CodeBlock | undefined;
-}
-
-const steps: Step[] = codeBlocks(DOCUMENT).flatMap((block, index, blocks) => {
-  const next = blocks[index + 1];
-  return block.language === 'sh' ? [{ block, shown: next?.language === 'text' ? next : undefined }] : [];
-});
 
 /** Of lines as `uniq -c` prints them. */
 function counted(output: string): Map<string, number> {
@@ -41,11 +31,6 @@ async function askThroughGateway(count: number): Promise<Map<string, number>> {
     counts.set(version, (counts.get(version) ?? 0) + 1);
   }
   return counts;
-}
-
-/** The lines a command is shown to print, among whatever background jobs print meanwhile. Shares are drawn by lot: of them only an example is shown. */
-function linesShown({ block, shown }: Step): string[] {
-  return block.marks.has('check') ? [] : (shown?.text.trimEnd().split('\n') ?? []);
 }
 
 /** What more there is to say of a block's output, by its `check` mark. */
@@ -91,12 +76,12 @@ describe('docs/adopt.md', () => {
   });
 
   describe('step by step', () => {
-    test.each(steps.map((step) => [step.block.line, step.block.text.split('\n', 1)[0], step] as const))(
+    test.each(steps(DOCUMENT).map((step) => [step.block.line, step.block.text.split('\n', 1)[0], step] as const))(
       'line %d: %s',
-      async (_line, _command, step) => {
-        const output = await shell.outputOf(movePorts(step.block.text, ports.base));
-        expect(output.split('\n')).toEqual(expect.arrayContaining(linesShown(step)));
-        await checks[step.block.marks.get('check') ?? '']?.(output);
+      async (_line, _command, { block, shown }) => {
+        const output = await shell.outputOf(movePorts(block.text, ports.base));
+        expect(output.split('\n')).toEqual(expect.arrayContaining([...shown]));
+        await checks[block.marks.get('check') ?? '']?.(output);
       },
       60_000,
     );

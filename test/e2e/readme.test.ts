@@ -6,15 +6,18 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePorts, movePorts, type DemoPorts } from '../../examples/bookinfo/demo/ports.ts';
-import { brokenLinks, codeBlocks } from '../helpers/markdown.ts';
+import { loadText } from '../../src/config/load.ts';
+import { brokenLinks, codeBlocks, steps } from '../helpers/markdown.ts';
 import { movedClone, ROOT } from '../helpers/moved-clone.ts';
 import { ShellSession } from '../helpers/shell-session.ts';
 
-const BLOCKS = codeBlocks(await readFile(join(ROOT, 'README.md'), 'utf8'));
+const README = await readFile(join(ROOT, 'README.md'), 'utf8');
 const SCRIPTS: object = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')).scripts;
 
 test('the two commands are these, and package.json has what they name', () => {
-  const manual = BLOCKS.filter((block) => block.marks.has('manual')).map((block) => block.text.trim());
+  const manual = codeBlocks(README)
+    .filter((block) => block.marks.has('manual'))
+    .map((block) => block.text.trim());
   expect(manual).toEqual(['npm ci && npm run demo', 'npm ci && npm test']);
   expect(Object.keys(SCRIPTS)).toEqual(expect.arrayContaining(['demo', 'test', 'serin']));
 });
@@ -31,6 +34,12 @@ test('CONTRIBUTING.md names scripts that are there', async () => {
   const named = [...text.matchAll(/npm run (?<name>\w+)/g)].map((found) => found.groups?.['name']);
   expect(named.length).toBeGreaterThan(4);
   expect(Object.keys(SCRIPTS)).toEqual(expect.arrayContaining(named));
+});
+
+test('the YAML of README.md is valid', () => {
+  const examples = codeBlocks(README).filter((block) => block.language === 'yaml');
+  expect(examples).toHaveLength(1);
+  expect(loadText('README.md', examples[0]?.text ?? '').diagnostics).toEqual([]);
 });
 
 describe('the commands of README.md', () => {
@@ -51,16 +60,17 @@ describe('the commands of README.md', () => {
 
   /** What a block must print, by its `check` mark; every block must end with status 0. */
   const printed: Readonly<Record<string, RegExp>> = {
-    offline: /reviews.*v2[\s\S]*kind: VirtualService/,
+    offline: /valid, 0 warnings[\s\S]*kind: VirtualService/,
     up: /"podname":"reviews-v[12]-/,
     shift: /weight: 50[\s\S]*weight: 50/,
   };
 
-  test.each(BLOCKS.filter((block) => block.language === 'sh' && !block.marks.has('manual')).map((block) => [block.line, block] as const))(
+  test.each(steps(README).map((step) => [step.block.line, step] as const))(
     'line %d',
-    async (_line, { text, marks }) => {
+    async (_line, { block: { text, marks }, shown }) => {
       const output = await shell.outputOf(movePorts(text, ports.base).replaceAll('15001', String(ports.mesh)));
       expect(output).toMatch(printed[marks.get('check') ?? ''] ?? /^/);
+      expect(output.split('\n')).toEqual(expect.arrayContaining(shown.map((line) => movePorts(line, ports.base))));
       // The documented function, with addresses of this test's own where the document relies on the default ones.
       if (text.startsWith('serin()')) await shell.outputOf(`documented_${text}\n${ownAddresses(ports)}`);
     },

@@ -32,6 +32,23 @@ export function codeBlocks(markdown: string): CodeBlock[] {
   return blocks;
 }
 
+/** A command of a document with the lines it is shown to print: those of the `text` block that follows, unless that is marked as an `example`. */
+export interface Step {
+  readonly block: CodeBlock;
+  readonly shown: readonly string[];
+}
+
+/** The `sh` blocks, but for those that are `manual`. */
+export function steps(markdown: string): Step[] {
+  const blocks = codeBlocks(markdown);
+  return blocks.flatMap((block, index) => {
+    if (block.language !== 'sh' || block.marks.has('manual')) return [];
+    const next = blocks[index + 1];
+    const isShown = next?.language === 'text' && !next.marks.has('example');
+    return [{ block, shown: isShown ? next.text.trimEnd().split('\n') : [] }];
+  });
+}
+
 /** Links and images of a document that point to a file that is not there. */
 export async function brokenLinks(file: string): Promise<string[]> {
   const markdown = await readFile(file, 'utf8');

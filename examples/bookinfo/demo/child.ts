@@ -17,7 +17,7 @@ export interface ChildOptions {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isReadyLine: (line: string) => boolean;
-  /** Every line it prints once it is ready. */
+  /** Every line it prints from when it is ready until it is stopped. */
   readonly onLine?: (line: string) => void;
 }
 
@@ -29,6 +29,7 @@ export class Child {
   readonly ended: Promise<string>;
   readonly #process: ChildProcess;
   readonly #lastLines: string[] = [];
+  #isStopping = false;
 
   constructor({ name, args, cwd, env, isReadyLine, onLine }: ChildOptions) {
     this.name = name;
@@ -38,8 +39,8 @@ export class Child {
     const onOutput = (line: string): void => {
       this.#lastLines.push(line);
       if (this.#lastLines.length > LINES_KEPT) this.#lastLines.shift();
-      if (isReady) onLine?.(line);
-      else if (isReadyLine(line)) {
+      if (isReady && !this.#isStopping) onLine?.(line);
+      else if (!isReady && isReadyLine(line)) {
         isReady = true;
         resolve();
       }
@@ -63,6 +64,7 @@ export class Child {
 
   /** SIGTERM, and SIGKILL where that has not ended it in time. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     const killer = setTimeout(() => this.kill(), STOP_TIMEOUT_MS);
     this.#process.kill('SIGTERM');
     await this.ended;
