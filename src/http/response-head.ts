@@ -25,6 +25,8 @@ export class ResponseHead extends Head {
   hasDate = false;
   hasHopByHop = false;
   hasIdentity = false;
+  /** Content-Length is written with leading zeros: octal to somebody, so it must not go on as it is. */
+  hasPaddedLength = false;
   /** Index of the Upgrade field, or -1. */
   upgradeField = -1;
   /** Seconds of `Keep-Alive: timeout=n`, or -1. */
@@ -54,6 +56,7 @@ export class ResponseHead extends Head {
     this.hasDate = false;
     this.hasHopByHop = false;
     this.hasIdentity = false;
+    this.hasPaddedLength = false;
     this.upgradeField = -1;
     this.keepAliveSeconds = -1;
   }
@@ -133,6 +136,7 @@ export class ResponseHead extends Head {
           const length = parseContentLength(this.bytes, this.valueStart(field), this.valueEnd(field));
           if (length === -1) return this.refuse(ERRORS.contentLength);
           this.contentLength = length;
+          this.hasPaddedLength = this.bytes[this.valueStart(field)] === 0x30 && this.valueEnd(field) - this.valueStart(field) > 1;
           break;
         }
         case FieldKind.transferEncoding:

@@ -22,10 +22,10 @@ export function responseText(head: ResponseHead, rewrite: ResponseRewrite): stri
   const isPlainKept = nominated.length === 0 && ops.drop.length === 0;
   let text = `HTTP/1.1 ${head.status} ${bytes.latin1Slice(head.reasonStart, head.reasonEnd)}\r\n`;
   let runStart = head.fieldsStart;
-  if (!isPlainKept || head.hasHopByHop || head.hasIdentity || dropsContentLength) {
+  if (!isPlainKept || head.hasHopByHop || head.hasIdentity || head.hasPaddedLength || dropsContentLength) {
     for (let field = 0; field < head.fieldCount; field++) {
       const kind = head.kind(field);
-      let isKept = kind < FIRST_HOP_BY_HOP && !(dropsContentLength && kind === FieldKind.contentLength);
+      let isKept = kind < FIRST_HOP_BY_HOP && !(kind === FieldKind.contentLength && (dropsContentLength || head.hasPaddedLength));
       // Ours is stated below; Envoy replaces a predecessor's, too.
       if (kind === FieldKind.identity && head.isNamed(field, 'x-envoy-upstream-service-time')) isKept = false;
       if (isKept && !isPlainKept) {
@@ -37,5 +37,6 @@ export function responseText(head: ResponseHead, rewrite: ResponseRewrite): stri
       runStart = head.lineOf(field + 1);
     }
   }
-  return `${text}${bytes.latin1Slice(runStart, head.end - 2)}${rewrite.appended}\r\n`;
+  const length = head.hasPaddedLength && !dropsContentLength ? `content-length: ${head.contentLength}\r\n` : '';
+  return `${text}${bytes.latin1Slice(runStart, head.end - 2)}${length}${rewrite.appended}\r\n`;
 }
