@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
-import { HEALTH_CHECK_ANNOTATION } from '../config/resources.ts';
-import type { HealthCheckSpec, ServicePort, WorkloadEntrySpec } from '../config/resources.ts';
+import { parseDuration } from '../base/duration.ts';
+import { healthCheckOf } from '../config/health-check.ts';
+import type { ServicePort, WorkloadEntrySpec } from '../config/resources.ts';
 import { effectivePolicy } from './traffic-policy.ts';
 import type { Service, ServiceIndex } from '../config/services.ts';
 import type { Cluster, Endpoint, HealthCheck } from './table.ts';
-import { parseDuration } from '../base/duration.ts';
 
 /**
  * The clusters that routes refer to, made on first use and shared by name: a service's port, whole or one subset of it.
@@ -40,33 +40,35 @@ export class ClusterTable {
     const known = this.#indexes.get(name);
     if (known !== undefined) return known;
     const index = this.#clusters.length;
-    this.#clusters.push(makeCluster(name, service, host, subset, chosen));
+    this.#clusters.push(makeCluster(this.#services, name, host, subset, chosen));
     this.#indexes.set(name, index);
     return index;
   }
 }
 
-function makeCluster(name: string, service: Service | undefined, host: string, subsetName: string, portNumber: number): Cluster {
+function makeCluster(services: ServiceIndex, name: string, host: string, subsetName: string, portNumber: number): Cluster {
+  const service = services.service(host);
+  const rule = services.destinationRule(host);
   const port = service?.ports.find((candidate) => candidate.number === portNumber);
-  const subset = service?.destinationRule?.subsets.find((candidate) => candidate.name === subsetName);
+  const subset = rule?.subsets.find((candidate) => candidate.name === subsetName);
   const common = {
     name,
     host,
     subset: subsetName,
     port: portNumber,
-    ...effectivePolicy(service?.destinationRule?.trafficPolicy, subset?.trafficPolicy, portNumber),
+    ...effectivePolicy(rule?.trafficPolicy, subset?.trafficPolicy, portNumber),
   };
   const missing = whyMissing(service, host, subsetName, subset !== undefined, port);
   if (missing !== undefined || service === undefined || port === undefined) {
     return { ...common, missing: missing ?? `no service ${host}`, discovery: 'STATIC', endpoints: [] };
   }
   const endpoints = endpointsOf(service, port, host).filter((endpoint) => hasLabels(endpoint.labels, subset?.labels ?? {}));
-  const healthCheck = healthCheckOf(service);
+  const check = healthCheck(service);
   return {
     ...common,
     discovery: endpoints.every((endpoint) => isIP(endpoint.address) !== 0) ? 'STATIC' : 'DNS',
     endpoints,
-    ...(healthCheck === undefined ? {} : { healthCheck }),
+    ...(check === undefined ? {} : { healthCheck: check }),
   };
 }
 
@@ -113,10 +115,9 @@ function hasLabels(labels: Readonly<Record<string, string>>, wanted: Readonly<Re
   return Object.entries(wanted).every(([key, value]) => labels[key] === value);
 }
 
-/** Envoy's defaults where core.v3.HealthCheck has one, short intervals where it asks the user to choose: see `HealthCheckSpec`. */
-function healthCheckOf(service: Service): HealthCheck | undefined {
-  const text = service.entry.metadata.annotations?.[HEALTH_CHECK_ANNOTATION];
-  const spec = text === undefined ? undefined : parseHealthCheck(text);
+/** Durations and thresholds that the annotation leaves out: see `HealthCheckSpec`. */
+function healthCheck(service: Service): HealthCheck | undefined {
+  const spec = healthCheckOf(service.entry.metadata);
   if (spec === undefined) return undefined;
   return {
     path: spec.path,
@@ -129,19 +130,4 @@ function healthCheckOf(service: Service): HealthCheck | undefined {
 
 function durationOr(text: string | undefined, fallbackMs: number): number {
   return (text === undefined ? undefined : parseDuration(text)) ?? fallbackMs;
-}
-
-/** Validation has refused anything else; what still is not a health check is none. */
-function parseHealthCheck(text: string): HealthCheckSpec | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  return isHealthCheckSpec(value) ? value : undefined;
-}
-
-function isHealthCheckSpec(value: unknown): value is HealthCheckSpec {
-  return typeof value === 'object' && value !== null && 'path' in value && typeof value.path === 'string';
 }
