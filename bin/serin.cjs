@@ -75,8 +75,19 @@ if (majorOf(process.version) >= NEEDED_MAJOR) {
   var runtime = findRuntime();
   if (runtime === null) {
     process.stderr.write(
-      'serin: needs Node ' + NEEDED_MAJOR + ' or newer, this is ' + process.version + ' (' + process.execPath + '); install it, or add one beside serin: npm install node-' +
-        (process.platform === 'win32' ? 'win' : process.platform) + '-' + process.arch + '@' + NEEDED_MAJOR + '\n'
+      'serin: needs Node ' +
+        NEEDED_MAJOR +
+        ' or newer, this is ' +
+        process.version +
+        ' (' +
+        process.execPath +
+        '); install it, or add one beside serin: npm install node-' +
+        (process.platform === 'win32' ? 'win' : process.platform) +
+        '-' +
+        process.arch +
+        '@' +
+        NEEDED_MAJOR +
+        '\n',
     );
     process.exit(1);
   }

@@ -15,7 +15,9 @@ const KEPT = ['name', 'version', 'description', 'license', 'type', 'bin', 'engin
 const TEXTS = ['README.md', 'LICENSE', 'CHANGELOG.md'] as const;
 
 rmSync(DIST, { recursive: true, force: true });
-execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', join(ROOT, 'tsconfig.build.json')], { stdio: 'inherit' });
+execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', join(ROOT, 'tsconfig.build.json')], {
+  stdio: 'inherit',
+});
 
 mkdirSync(join(DIST, 'bin'));
 copyFileSync(join(ROOT, 'bin/serin.cjs'), join(DIST, 'bin/serin.cjs'));

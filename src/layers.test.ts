@@ -68,7 +68,9 @@ function importsOf(text: string): string[] {
 /** Why `file` may not import `target`; undefined when it may. */
 function breach(file: string, target: string): string | undefined {
   if (!target.startsWith('.')) return undefined;
-  const resolved = relative(SRC, resolve(SRC, dirname(file), target)).split(sep).join('/');
+  const resolved = relative(SRC, resolve(SRC, dirname(file), target))
+    .split(sep)
+    .join('/');
   const from = folderOf(file);
   if (resolved.startsWith('..')) {
     const mayLeave = file.endsWith('.test.ts') || resolved === '../package.json';
@@ -106,7 +108,9 @@ describe('ranked folders', () => {
 
   test('below app/ nothing reads the environment, the wall clock or randomness by itself', () => {
     const breaches = FILES.filter(({ path }) => (RANK[folderOf(path)] ?? 99) < 6 && !path.endsWith('.test.ts')).flatMap(({ path, text }) =>
-      AMBIENT.filter(({ pattern, allowedIn }) => path !== allowedIn && pattern.test(text)).map(({ pattern }) => `${path} has ${pattern.source}`),
+      AMBIENT.filter(({ pattern, allowedIn }) => path !== allowedIn && pattern.test(text)).map(
+        ({ pattern }) => `${path} has ${pattern.source}`,
+      ),
     );
     expect(breaches).toEqual([]);
   });

@@ -26,8 +26,12 @@ export type ApiObject = z.infer<typeof ApiObject>;
 export const ApiList = z.object({ apiVersion: z.literal('v1'), kind: z.literal('List'), items: z.array(ApiObject) });
 export type ApiList = z.infer<typeof ApiList>;
 
-/** Istio's own range for a weight (uint32); relative, they need not add up to 100. */
-const Weight = z.int({ error: 'expected a whole number' }).min(0, { error: 'must be >= 0' }).max(4294967295, { error: 'must be <= 4294967295' });
+/** As `checkShift` takes them; relative, they need not add up to 100. */
+export const MAX_WEIGHT = 1_000_000;
+const Weight = z
+  .int({ error: 'expected a whole number' })
+  .min(0, { error: 'must be >= 0' })
+  .max(MAX_WEIGHT, { error: `must be <= ${MAX_WEIGHT}` });
 
 /** Subset name to weight. */
 export const Weights = z.record(z.string().min(1).max(253), Weight);
@@ -56,7 +60,10 @@ export const ExplainRequest = z.strictObject({
   url: z.string().min(1).max(65536),
   method: z.string().min(1).max(32).default('GET'),
   /** In order; a name may stand several times. */
-  headers: z.array(z.tuple([z.string().min(1).max(256), z.string().max(65536)])).max(128).default([]),
+  headers: z
+    .array(z.tuple([z.string().min(1).max(256), z.string().max(65536)]))
+    .max(128)
+    .default([]),
   listener: z.string().min(1).max(512).optional(),
 });
 export type ExplainRequest = z.input<typeof ExplainRequest>;

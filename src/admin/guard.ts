@@ -46,14 +46,20 @@ function checkHost(host: string | undefined): void {
 
 function checkPath(target: string): string {
   const path = target.split('?', 1)[0] ?? '';
-  const isPlain = /^(?:\/[\w.~!$&'()*+,;=:@%-]+)+$/.test(path) && path.split('/').every((segment) => !/^(?:\.|%2e){1,2}$|%2f|%5c|%00|%(?![0-9a-f]{2})/i.test(segment));
+  const isPlain =
+    /^(?:\/[\w.~!$&'()*+,;=:@%-]+)+$/.test(path) &&
+    path.split('/').every((segment) => !/^(?:\.|%2e){1,2}$|%2f|%5c|%00|%(?![0-9a-f]{2})/i.test(segment));
   if (!isPlain) throw new ProblemError(404, 'E_ADMIN_PATH', 'there is nothing at this path');
   return path;
 }
 
 function checkSameSite(request: GuardedRequest): void {
   const refused = (what: string): never => {
-    throw new ProblemError(403, 'E_ADMIN_CROSS_SITE', `${what}; changes are accepted from the admin API's own origin and from programs only`);
+    throw new ProblemError(
+      403,
+      'E_ADMIN_CROSS_SITE',
+      `${what}; changes are accepted from the admin API's own origin and from programs only`,
+    );
   };
   const site = request.header('sec-fetch-site');
   if (site !== undefined && site !== 'same-origin' && site !== 'none') refused('the browser says the request comes from another site');

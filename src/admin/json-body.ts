@@ -19,7 +19,9 @@ export async function readJsonBody<Schema extends z.ZodObject>(request: Request,
 
 async function readText(request: Request): Promise<string> {
   const tooLarge = (): ProblemError =>
-    new ProblemError(413, 'E_ADMIN_BODY_TOO_LARGE', `the body is larger than ${MAX_BODY_BYTES} bytes`, { headers: { connection: 'close' } });
+    new ProblemError(413, 'E_ADMIN_BODY_TOO_LARGE', `the body is larger than ${MAX_BODY_BYTES} bytes`, {
+      headers: { connection: 'close' },
+    });
   if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   const reader = request.body?.getReader();
   const chunks: Uint8Array[] = [];
@@ -44,7 +46,13 @@ export function parseStrictJson(text: string): unknown {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new ProblemError(400, 'E_JSON_SYNTAX', text.trim() === '' ? 'the body is empty; expected JSON' : syntaxDetail(error, text), {}, { cause: error });
+    throw new ProblemError(
+      400,
+      'E_JSON_SYNTAX',
+      text.trim() === '' ? 'the body is empty; expected JSON' : syntaxDetail(error, text),
+      {},
+      { cause: error },
+    );
   }
   checkKeys(text);
   return value;
@@ -53,7 +61,10 @@ export function parseStrictJson(text: string): unknown {
 /** V8's message says what is wrong but not always where, so the place is looked for. */
 function syntaxDetail(error: unknown, text: string): string {
   const message = error instanceof Error ? error.message : String(error);
-  const what = message.replace(/ in JSON at position.*$/, '').replace(/ at position.*$/, '').replace(/, (?:\.\.\.)?"[\s\S]*$/, '');
+  const what = message
+    .replace(/ in JSON at position.*$/, '')
+    .replace(/ at position.*$/, '')
+    .replace(/, (?:\.\.\.)?"[\s\S]*$/, '');
   const before = text.slice(0, errorPosition(message, text)).split('\n');
   return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}: ${what}`;
 }
@@ -79,7 +90,11 @@ function couldBecomeJson(text: string): boolean {
     return true;
   } catch (error) {
     const message = error instanceof Error ? error.message : '';
-    return /^Unexpected end|^Unterminated/.test(message) || message.includes(`at position ${text.length} `) || message.endsWith(`at position ${text.length}`);
+    return (
+      /^Unexpected end|^Unterminated/.test(message) ||
+      message.includes(`at position ${text.length} `) ||
+      message.endsWith(`at position ${text.length}`)
+    );
   }
 }
 
@@ -112,8 +127,10 @@ function endOfString(text: string, start: number): number {
 }
 
 function checkKey(key: unknown, seen: Set<unknown> | undefined): void {
-  if (typeof key === 'string' && RESERVED_KEYS.has(key)) throw new ProblemError(400, 'E_JSON_RESERVED_KEY', `the key ${JSON.stringify(key)} is not allowed`);
-  if (seen?.has(key) === true) throw new ProblemError(400, 'E_JSON_DUPLICATE_KEY', `the key ${JSON.stringify(key)} stands twice in one object`);
+  if (typeof key === 'string' && RESERVED_KEYS.has(key))
+    throw new ProblemError(400, 'E_JSON_RESERVED_KEY', `the key ${JSON.stringify(key)} is not allowed`);
+  if (seen?.has(key) === true)
+    throw new ProblemError(400, 'E_JSON_DUPLICATE_KEY', `the key ${JSON.stringify(key)} stands twice in one object`);
   seen?.add(key);
 }
 
@@ -124,9 +141,14 @@ function validate<Schema extends z.ZodObject>(value: unknown, schema: Schema): z
   const found = result.error.issues.flatMap((issue) => fieldErrors(issue, Object.keys(schema.shape)));
   // The first thing that is wrong with a field is enough: what is no number is out of range, too.
   const errors = found.filter((error, index) => found.findIndex((other) => other.pointer === error.pointer) === index);
-  throw new ProblemError(422, 'E_REQUEST_INVALID', errors.map((error) => `${error.pointer === '' ? 'body' : error.pointer}: ${error.message}`).join('; '), {
-    errors,
-  });
+  throw new ProblemError(
+    422,
+    'E_REQUEST_INVALID',
+    errors.map((error) => `${error.pointer === '' ? 'body' : error.pointer}: ${error.message}`).join('; '),
+    {
+      errors,
+    },
+  );
 }
 
 function fieldErrors(issue: z.core.$ZodIssue, known: readonly string[]): FieldError[] {

@@ -86,6 +86,9 @@ export class ProblemError extends Error {
       ...(hint === undefined ? {} : { hint }),
       ...(errors === undefined ? {} : { errors: [...errors] }),
     };
-    return new Response(`${JSON.stringify(problem)}\n`, { status: this.status, headers: { ...headers, 'content-type': PROBLEM_CONTENT_TYPE } });
+    return new Response(`${JSON.stringify(problem)}\n`, {
+      status: this.status,
+      headers: { ...headers, 'content-type': PROBLEM_CONTENT_TYPE },
+    });
   }
 }

@@ -61,7 +61,12 @@ function send(method: string, path: string, headers: Record<string, string> = {}
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text, json: () => JSON.parse(text) as Record<string, unknown> });
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: text,
+          json: () => JSON.parse(text) as Record<string, unknown>,
+        });
       });
     });
     request.on('error', reject);
@@ -123,11 +128,14 @@ describe('who may ask', () => {
     expect((await send('GET', '/apix')).status).toBe(404);
   });
 
-  test.each(['evil.example', 'evil.example:80', '127.0.0.1.evil.example', '192.168.1.1', 'localhost@evil.example', 'localhost:x'])('Host %j: 403', async (host) => {
-    const answer = await send('GET', '/livez', { host });
-    expect(answer.status).toBe(403);
-    expect(answer.json()).toMatchObject({ code: 'E_ADMIN_HOST' });
-  });
+  test.each(['evil.example', 'evil.example:80', '127.0.0.1.evil.example', '192.168.1.1', 'localhost@evil.example', 'localhost:x'])(
+    'Host %j: 403',
+    async (host) => {
+      const answer = await send('GET', '/livez', { host });
+      expect(answer.status).toBe(403);
+      expect(answer.json()).toMatchObject({ code: 'E_ADMIN_HOST' });
+    },
+  );
 
   test.each(['localhost:15000', 'LOCALHOST', '127.0.0.1:1', '[::1]:15000'])('Host %j: served', async (host) => {
     expect((await send('GET', '/livez', { host })).status).toBe(200);
@@ -155,19 +163,30 @@ describe('who may ask', () => {
 });
 
 describe('paths and methods', () => {
-  test.each(['/', '/nothing', '//livez', '/livez/', '/api/../livez', '/x/..%2flivez', '/%2e%2e/livez', '/livez%00', '/./livez', '/livez%zz', '/Livez'])(
-    'GET %s: 404',
-    async (path) => {
-      const answer = await send('GET', path, AUTH);
-      expect(answer.status).toBe(404);
-      expect(answer.headers['content-type']).toBe('application/problem+json');
-    },
-  );
+  test.each([
+    '/',
+    '/nothing',
+    '//livez',
+    '/livez/',
+    '/api/../livez',
+    '/x/..%2flivez',
+    '/%2e%2e/livez',
+    '/livez%00',
+    '/./livez',
+    '/livez%zz',
+    '/Livez',
+  ])('GET %s: 404', async (path) => {
+    const answer = await send('GET', path, AUTH);
+    expect(answer.status).toBe(404);
+    expect(answer.headers['content-type']).toBe('application/problem+json');
+  });
 
   test('a path the parser would resolve is taken as written', async () => {
     expect(await sendRaw('GET /x/../livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 404 /);
     expect(await sendRaw('GET /x\\..\\livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 40[04] /);
-    expect(await sendRaw('GET http://localhost/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 404 /);
+    expect(await sendRaw('GET http://localhost/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 404 /,
+    );
   });
 
   test('a Host that is empty or missing: not served', async () => {
@@ -176,9 +195,13 @@ describe('paths and methods', () => {
   });
 
   test('two Host lines or two tokens are refused', async () => {
-    expect(await sendRaw('GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 40[03] /);
+    expect(await sendRaw('GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 40[03] /,
+    );
     const twice = `Authorization: Bearer ${TOKEN}\r\n`.repeat(2);
-    expect(await sendRaw(`GET /api/v1/shifts HTTP/1.1\r\nHost: localhost\r\n${twice}Connection: close\r\n\r\n`)).toMatch(/^HTTP\/1\.1 401 /);
+    expect(await sendRaw(`GET /api/v1/shifts HTTP/1.1\r\nHost: localhost\r\n${twice}Connection: close\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 401 /,
+    );
   });
 
   test.each([
@@ -196,14 +219,18 @@ describe('paths and methods', () => {
 });
 
 describe('bodies', () => {
-  const put = (body: string, headers: Record<string, string> = JSON_TYPE): Promise<Answer> => send('PUT', shiftPath, { ...AUTH, ...headers }, body);
+  const put = (body: string, headers: Record<string, string> = JSON_TYPE): Promise<Answer> =>
+    send('PUT', shiftPath, { ...AUTH, ...headers }, body);
 
-  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonx', 'application/json; charset=utf-16'])(
-    'Content-Type %s: 415',
-    async (type) => {
-      expect((await put(shiftBody, { 'content-type': type })).status).toBe(415);
-    },
-  );
+  test.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/jsonx',
+    'application/json; charset=utf-16',
+  ])('Content-Type %s: 415', async (type) => {
+    expect((await put(shiftBody, { 'content-type': type })).status).toBe(415);
+  });
 
   test('no Content-Type: 415', async () => {
     expect((await put(shiftBody, {})).status).toBe(415);
@@ -238,7 +265,12 @@ describe('bodies', () => {
   });
 
   test('a string that contains braces and colons is not taken for keys', async () => {
-    const answer = await send('POST', '/api/v1/explain', { ...AUTH, ...JSON_TYPE }, '{"url":"{\\"url\\":1,\\"url\\":2}","headers":[["a","\\\\"]]}');
+    const answer = await send(
+      'POST',
+      '/api/v1/explain',
+      { ...AUTH, ...JSON_TYPE },
+      '{"url":"{\\"url\\":1,\\"url\\":2}","headers":[["a","\\\\"]]}',
+    );
     expect(answer.status).toBe(200);
   });
 
@@ -312,7 +344,12 @@ test('an exception inside is a 500 that tells nothing', async () => {
 
 test('every answer carries the security headers and no CORS header', async () => {
   for (const answer of [await send('GET', '/livez'), await send('GET', '/nothing'), await send('GET', '/api/v1/listeners')]) {
-    expect(answer.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store', 'serin-version': '9.9.9' });
+    expect(answer.headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+      'serin-version': '9.9.9',
+    });
     expect(answer.headers['content-security-policy']).toContain("default-src 'none'");
     expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
   }
@@ -326,6 +363,9 @@ describe('listening', () => {
   test('an address in use is named', async () => {
     const second = startAdmin(ports, TOKEN, admin.address);
     await expect(second).rejects.toBeInstanceOf(AdminListenError);
-    await expect(second).rejects.toMatchObject({ code: 'E_LISTEN_EADDRINUSE', message: expect.stringContaining(`127.0.0.1:${admin.address.port}`) });
+    await expect(second).rejects.toMatchObject({
+      code: 'E_LISTEN_EADDRINUSE',
+      message: expect.stringContaining(`127.0.0.1:${admin.address.port}`),
+    });
   });
 });

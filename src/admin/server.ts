@@ -102,7 +102,13 @@ function listen(server: Server, { host, port }: AdminAddress): Promise<void> {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const code = error.code ?? 'UNKNOWN';
       const why = code === 'EADDRINUSE' ? 'the address is in use' : error.message;
-      reject(new AdminListenError(`E_LISTEN_${code}`, `cannot listen on ${host}:${port} for the admin API: ${why}; give another with --admin ADDR:PORT`, { cause: error }));
+      reject(
+        new AdminListenError(
+          `E_LISTEN_${code}`,
+          `cannot listen on ${host}:${port} for the admin API: ${why}; give another with --admin ADDR:PORT`,
+          { cause: error },
+        ),
+      );
     });
     server.listen(port, host, resolve);
   });
@@ -131,7 +137,9 @@ function adminApp(ports: AdminPorts): Hono<Env> {
     for (const [method, handler] of Object.entries(methods)) app.on(method, path, handler);
     const allow = Object.keys(methods).flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
     app.all(path, (context) => {
-      throw new ProblemError(405, 'E_ADMIN_METHOD', `${context.req.method} is not allowed here, only ${allow.join(', ')}`, { headers: { allow: allow.join(', ') } });
+      throw new ProblemError(405, 'E_ADMIN_METHOD', `${context.req.method} is not allowed here, only ${allow.join(', ')}`, {
+        headers: { allow: allow.join(', ') },
+      });
     });
   }
   return app;
@@ -142,7 +150,9 @@ function routes(ports: AdminPorts): Record<string, Record<string, Handler>> {
   const change = (perform: Handler): Handler => {
     return async (context) => {
       if (waitingChanges >= MAX_WAITING_CHANGES) {
-        throw new ProblemError(429, 'E_ADMIN_BUSY', `${MAX_WAITING_CHANGES} changes are waiting already`, { headers: { 'retry-after': '1' } });
+        throw new ProblemError(429, 'E_ADMIN_BUSY', `${MAX_WAITING_CHANGES} changes are waiting already`, {
+          headers: { 'retry-after': '1' },
+        });
       }
       waitingChanges++;
       try {
@@ -201,7 +211,11 @@ function name(context: Context<Env>, parameter: 'namespace' | 'name' | 'host'): 
 
 function requireName(what: string, value: string): string {
   if (NAME.test(value)) return value;
-  throw new ProblemError(422, 'E_NAME', `the ${what} is not a name: expected lower-case letters, digits, '-' and '.', at most 253 characters`);
+  throw new ProblemError(
+    422,
+    'E_NAME',
+    `the ${what} is not a name: expected lower-case letters, digits, '-' and '.', at most 253 characters`,
+  );
 }
 
 function errorResponse(error: unknown, ports: AdminPorts): Response {

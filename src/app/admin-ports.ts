@@ -108,5 +108,7 @@ function sharedVersion(cluster: Cluster | undefined): string {
 }
 
 function endpointSamples(health: HealthChecker): EndpointSample[] {
-  return health.states().map(({ host, address, port, healthy }) => ({ service: host, endpoint: formatAddress({ host: address, port }), healthy }));
+  return health
+    .states()
+    .map(({ host, address, port, healthy }) => ({ service: host, endpoint: formatAddress({ host: address, port }), healthy }));
 }

@@ -25,7 +25,13 @@ export function countResources(snapshot: Snapshot): string {
 }
 
 export function resourcesOf(snapshot: Snapshot): AnyResource[] {
-  return [...snapshot.virtualServices, ...snapshot.destinationRules, ...snapshot.gateways, ...snapshot.serviceEntries, ...snapshot.workloadEntries];
+  return [
+    ...snapshot.virtualServices,
+    ...snapshot.destinationRules,
+    ...snapshot.gateways,
+    ...snapshot.serviceEntries,
+    ...snapshot.workloadEntries,
+  ];
 }
 
 function plural(kind: string): string {
@@ -34,7 +40,10 @@ function plural(kind: string): string {
 
 function byIdentity(snapshot: Snapshot): Map<string, string> {
   return new Map(
-    resourcesOf(snapshot).map(({ kind, metadata, spec }) => [`${kind} ${metadata.namespace}/${metadata.name}`, JSON.stringify([metadata, spec])]),
+    resourcesOf(snapshot).map(({ kind, metadata, spec }) => [
+      `${kind} ${metadata.namespace}/${metadata.name}`,
+      JSON.stringify([metadata, spec]),
+    ]),
   );
 }
 

@@ -7,7 +7,7 @@
 import type { ExplainRequest } from '../admin/api-types.ts';
 import { ProblemError } from '../admin/problem.ts';
 import { nearest } from '../base/nearest.ts';
-import { hasValidTriplets, normalizePath, parseAbsoluteTarget } from '../http/target.ts';
+import { type AbsoluteTarget, hasValidTriplets, normalizePath, parseAbsoluteTarget } from '../http/target.ts';
 import type { BoundListener } from '../proxy/options.ts';
 import { type Explanation, explain } from '../routing/explain.ts';
 import { formatExplanation } from '../routing/format-explanation.ts';
@@ -27,8 +27,8 @@ export interface ExplainResult {
  * @throws ProblemError 404 for an unknown listener, 422 for a URL or header no request can have
  */
 export function explainRequest(table: RoutingTable, bound: readonly BoundListener[], request: ExplainRequest): ExplainResult {
-  const view = requestView(request);
-  const names = request.listener === undefined ? candidates(table, bound, view) : [requireListener(table, request.listener)];
+  const { view, target } = requestView(request);
+  const names = request.listener === undefined ? candidates(table, bound, target) : [requireListener(table, request.listener)];
   const explanations = names.map((name) => explain(table, name, view));
   const servesHost = (explanation: Explanation): boolean => explanation.outcome !== 'noVirtualHost' && explanation.outcome !== 'noListener';
   const explanation = explanations.find(servesHost) ?? explanations[0] ?? explain(table, MESH_LISTENER, view);
@@ -38,41 +38,59 @@ export function explainRequest(table: RoutingTable, bound: readonly BoundListene
 
 function consideredText(considered: ExplainResult['considered'], chosen: string): string {
   if (considered.length < 2) return '';
-  const words = considered.map(({ listener, servesHost }) => `${listener} (${listener === chosen ? 'explained here' : servesHost ? 'also serves it' : 'does not serve this host'})`);
+  const words = considered.map(
+    ({ listener, servesHost }) =>
+      `${listener} (${listener === chosen ? 'explained here' : servesHost ? 'also serves it' : 'does not serve this host'})`,
+  );
   return `listeners: ${words.join(', ')}\n\n`;
 }
 
-function candidates(table: RoutingTable, bound: readonly BoundListener[], view: RequestView): string[] {
-  const { host, port } = splitAuthority(view);
-  const isHere = (address: string): boolean => address === host || (host === 'localhost' && address === '127.0.0.1') || (address === '0.0.0.0' && /^127\.|^localhost$/.test(host));
+/** @param target Where the URL leads; a Host header may name something else. */
+function candidates(table: RoutingTable, bound: readonly BoundListener[], target: AbsoluteTarget): string[] {
+  const { host, port } = splitAuthority(target);
+  const isHere = (address: string): boolean =>
+    address === host || (host === 'localhost' && address === '127.0.0.1') || (address === '0.0.0.0' && /^127\.|^localhost$/.test(host));
   const addressed = bound.find((listener) => listener.port === port && isHere(listener.host));
   if (addressed !== undefined) return [addressed.listener];
-  const rank = ({ name, port: declared }: { name: string; port: number }): number => (name === MESH_LISTENER ? 0 : declared === port ? 1 : 2);
+  const rank = ({ name, port: declared }: { name: string; port: number }): number =>
+    name === MESH_LISTENER ? 0 : declared === port ? 1 : 2;
   return [...table.listeners].sort((a, b) => rank(a) - rank(b)).map((listener) => listener.name);
 }
 
-function splitAuthority({ authority, scheme }: RequestView): { readonly host: string; readonly port: number } {
+function splitAuthority({ authority, scheme }: AbsoluteTarget): { readonly host: string; readonly port: number } {
   const port = /:(\d+)$/.exec(authority)?.[1];
-  return { host: authority.replace(/:\d+$/, '').replace(/^\[|\]$/g, '').toLowerCase(), port: port === undefined ? (scheme === 'https' ? 443 : 80) : Number(port) };
+  return {
+    host: authority
+      .replace(/:\d+$/, '')
+      .replace(/^\[|\]$/g, '')
+      .toLowerCase(),
+    port: port === undefined ? (scheme === 'https' ? 443 : 80) : Number(port),
+  };
 }
 
 function requireListener(table: RoutingTable, name: string): string {
   const names = table.listeners.map((listener) => listener.name);
   if (names.includes(name)) return name;
   const suggestion = nearest(name, names);
-  throw new ProblemError(404, 'E_NOT_FOUND', `no listener '${name}', there are ${names.join(', ')}`, { hint: suggestion && `did you mean ${suggestion}?` });
+  throw new ProblemError(404, 'E_NOT_FOUND', `no listener '${name}', there are ${names.join(', ')}`, {
+    hint: suggestion && `did you mean ${suggestion}?`,
+  });
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-function requestView({ url, method = 'GET', headers = [] }: ExplainRequest): RequestView {
+function requestView({ url, method = 'GET', headers = [] }: ExplainRequest): {
+  readonly view: RequestView;
+  readonly target: AbsoluteTarget;
+} {
   const invalid = (what: string): ProblemError => new ProblemError(422, 'E_REQUEST_INVALID', what);
   if (!TOKEN.test(method)) throw invalid(`the method '${method}' is not a token`);
   // A fragment stays with the client; a URL without a scheme is meant as http.
   const target = parseAbsoluteTarget((url.includes('://') ? url : `http://${url}`).replace(/#.*$/s, ''));
   if (target === undefined) throw invalid(`expected a URL as http://reviews/reviews/0, found '${url}'`);
   const [rawPath = '', query = ''] = splitOnce(target.rest, '?');
-  if (!/^[!-~]*$/.test(target.rest) || target.rest.includes('\\') || !hasValidTriplets(target.rest)) throw invalid(`Serin answers 400 to the path '${rawPath}'`);
+  if (!/^[!-~]*$/.test(target.rest) || target.rest.includes('\\') || !hasValidTriplets(target.rest))
+    throw invalid(`Serin answers 400 to the path '${rawPath}'`);
   const path = normalizePath(rawPath, { mergeSlashes: false, escapedSlashes: 'keep' });
   if (typeof path !== 'string') throw invalid(`Serin answers ${path.status} to the path '${rawPath}'`);
   const byName = new Map<string, string>();
@@ -83,7 +101,8 @@ function requestView({ url, method = 'GET', headers = [] }: ExplainRequest): Req
     byName.set(key, earlier === undefined ? value : `${earlier},${value}`);
   }
   const authority = byName.get('host') ?? target.authority;
-  return { method, scheme: target.scheme, authority, path, query, header: (name) => (name === 'host' ? authority : byName.get(name)) };
+  const header = (name: string): string | undefined => (name === 'host' ? authority : byName.get(name));
+  return { view: { method, scheme: target.scheme, authority, path, query, header }, target };
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

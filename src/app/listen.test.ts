@@ -2,9 +2,24 @@
 import { describe, expect, test } from 'vitest';
 import { ListenError } from '../proxy/options.ts';
 import type { Listener, RoutingTable } from '../routing/table.ts';
-import { AddressError, bindingsFor, describeListenError, formatAddress, ownListeners, parseAddress, parseListenMapping, unusedMappings } from './listen.ts';
+import {
+  AddressError,
+  bindingsFor,
+  describeListenError,
+  formatAddress,
+  ownListeners,
+  parseAddress,
+  parseListenMapping,
+  unusedMappings,
+} from './listen.ts';
 
-const listener = (name: string, port: number, bind?: string): Listener => ({ name, port, gateways: [], virtualHosts: [], ...(bind === undefined ? {} : { bind }) });
+const listener = (name: string, port: number, bind?: string): Listener => ({
+  name,
+  port,
+  gateways: [],
+  virtualHosts: [],
+  ...(bind === undefined ? {} : { bind }),
+});
 
 const table = (...listeners: Listener[]): RoutingTable => ({ version: '1', clusters: [], listeners: [listener('mesh', 0), ...listeners] });
 
@@ -21,26 +36,59 @@ describe('an address', () => {
     expect(formatAddress(parseAddress(text))).toBe(text);
   });
 
-  test.each(['', ':80', '8080', '127.0.0.1', '127.0.0.1:', '127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1:8e1', '999.1.1.1:80', '127.1:80', '0177.0.0.1:80', '[::1:80', '::1:80', '[127.0.0.1]:80', 'localhost:http:1', 'example.com:80', 'a b:80', '127.0.0.1:80\n'])(
-    '%j is refused',
-    (text) => {
-      expect(() => parseAddress(text)).toThrow(AddressError);
-    },
-  );
+  test.each([
+    '',
+    ':80',
+    '8080',
+    '127.0.0.1',
+    '127.0.0.1:',
+    '127.0.0.1:65536',
+    '127.0.0.1:-1',
+    '127.0.0.1:8e1',
+    '999.1.1.1:80',
+    '127.1:80',
+    '0177.0.0.1:80',
+    '[::1:80',
+    '::1:80',
+    '[127.0.0.1]:80',
+    'localhost:http:1',
+    'example.com:80',
+    'a b:80',
+    '127.0.0.1:80\n',
+  ])('%j is refused', (text) => {
+    expect(() => parseAddress(text)).toThrow(AddressError);
+  });
 });
 
 describe('--listen', () => {
   test('maps a declared port, or that of one Gateway', () => {
     expect(parseListenMapping('80=127.0.0.1:8080')).toEqual({ port: 80, address: { host: '127.0.0.1', port: 8080 } });
-    expect(parseListenMapping('books/front:80=[::1]:8081')).toEqual({ gateway: 'books/front', port: 80, address: { host: '::1', port: 8081 } });
+    expect(parseListenMapping('books/front:80=[::1]:8081')).toEqual({
+      gateway: 'books/front',
+      port: 80,
+      address: { host: '::1', port: 8081 },
+    });
   });
 
-  test.each(['', '80', '=127.0.0.1:80', '80=', '0=127.0.0.1:80', '70000=127.0.0.1:80', 'front:80=127.0.0.1:80', 'a/b/c:80=127.0.0.1:80', 'a/b=127.0.0.1:80', 'http=127.0.0.1:80'])('%j is refused', (text) => {
+  test.each([
+    '',
+    '80',
+    '=127.0.0.1:80',
+    '80=',
+    '0=127.0.0.1:80',
+    '70000=127.0.0.1:80',
+    'front:80=127.0.0.1:80',
+    'a/b/c:80=127.0.0.1:80',
+    'a/b=127.0.0.1:80',
+    'http=127.0.0.1:80',
+  ])('%j is refused', (text) => {
     expect(() => parseListenMapping(text)).toThrow(AddressError);
   });
 
   test('a mapping that names a Gateway gives it a listener of its own', () => {
-    expect([...ownListeners([parseListenMapping('80=127.0.0.1:1'), parseListenMapping('books/front:80=127.0.0.1:2')])]).toEqual(['books/front:80']);
+    expect([...ownListeners([parseListenMapping('80=127.0.0.1:1'), parseListenMapping('books/front:80=127.0.0.1:2')])]).toEqual([
+      'books/front:80',
+    ]);
   });
 
   test('one that fits no listener is found', () => {
@@ -70,7 +118,9 @@ describe('bindings', () => {
     ['the same address', listener('80', 80, '127.0.0.1')],
     ['an address of everywhere', listener('80', 80)],
   ])('two listeners on %s are a conflict that names both', (_what, other) => {
-    expect(() => bindingsFor(table(other), [], { host: '127.0.0.1', port: 80 })).toThrow(new ListenError('E_LISTEN_CONFLICT', 'mesh and 80', `${other.bind ?? '0.0.0.0'}:80`));
+    expect(() => bindingsFor(table(other), [], { host: '127.0.0.1', port: 80 })).toThrow(
+      new ListenError('E_LISTEN_CONFLICT', 'mesh and 80', `${other.bind ?? '0.0.0.0'}:80`),
+    );
   });
 
   test('any free port conflicts with nothing', () => {

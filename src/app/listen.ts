@@ -74,7 +74,8 @@ export function bindingsFor(table: RoutingTable, mappings: readonly ListenMappin
   const bindings = table.listeners.flatMap((listener) => bindingOf(listener, mappings, mesh) ?? []);
   for (const [index, binding] of bindings.entries()) {
     const other = bindings.slice(0, index).find((earlier) => overlaps(earlier, binding));
-    if (other !== undefined) throw new ListenError('E_LISTEN_CONFLICT', `${other.listener} and ${binding.listener}`, formatAddress(binding));
+    if (other !== undefined)
+      throw new ListenError('E_LISTEN_CONFLICT', `${other.listener} and ${binding.listener}`, formatAddress(binding));
   }
   return bindings;
 }

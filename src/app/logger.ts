@@ -47,7 +47,8 @@ function formatLine(line: string, isTTY: boolean): string {
 
 function fieldText(value: unknown): string {
   if (typeof value === 'string') return printableLine(cut(/^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)));
-  if (typeof value === 'object' && value !== null && 'stack' in value && typeof value.stack === 'string') return printableLine(cut(value.stack));
+  if (typeof value === 'object' && value !== null && 'stack' in value && typeof value.stack === 'string')
+    return printableLine(cut(value.stack));
   return printableLine(cut(JSON.stringify(value)));
 }
 

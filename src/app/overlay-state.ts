@@ -1,12 +1,13 @@
 /** The overlay as a document of the durable state (state.ts): text in, checked value out. */
 import { z } from 'zod';
+import { MAX_WEIGHT } from '../admin/api-types.ts';
 import { EMPTY_OVERLAY, type Overlay } from '../config/overlay.ts';
 import type { State } from './state.ts';
 
 const DOCUMENT = 'overlay';
 
 const StoredOverlay = z.strictObject({
-  shifts: z.record(z.string(), z.strictObject({ weights: z.record(z.string(), z.number().int().min(0).max(4294967295)) })),
+  shifts: z.record(z.string(), z.strictObject({ weights: z.record(z.string(), z.number().int().min(0).max(MAX_WEIGHT)) })),
 });
 
 /** @returns The stored overlay, or an empty one and why what was stored cannot be used. */

@@ -77,7 +77,16 @@ export class Pipeline {
   constructor(deps: PipelineDeps, overlay: Overlay) {
     this.#deps = deps;
     const nothing: RoutingTable = { version: EMPTY_SNAPSHOT.version, listeners: [], clusters: [] };
-    this.#inForce = { base: EMPTY_SNAPSHOT, overlay, effective: EMPTY_SNAPSHOT, compiled: nothing, table: nothing, bound: [], fileDiagnostics: [], diagnostics: [] };
+    this.#inForce = {
+      base: EMPTY_SNAPSHOT,
+      overlay,
+      effective: EMPTY_SNAPSHOT,
+      compiled: nothing,
+      table: nothing,
+      bound: [],
+      fileDiagnostics: [],
+      diagnostics: [],
+    };
     this.#reload = { successful: false, lastSuccessAtMs: 0 };
   }
 
@@ -113,7 +122,10 @@ export class Pipeline {
    * @param change  From what is in force to the new overlay; throws to refuse.
    * @param persist Makes an overlay durable; throws when it cannot.
    */
-  changeOverlay(change: (now: InForce) => Overlay, persist: (overlay: Overlay) => void): Promise<{ readonly before: InForce; readonly after: InForce }> {
+  changeOverlay(
+    change: (now: InForce) => Overlay,
+    persist: (overlay: Overlay) => void,
+  ): Promise<{ readonly before: InForce; readonly after: InForce }> {
     return this.#serially(async () => {
       const before = this.#inForce;
       const overlay = change(before);
@@ -218,7 +230,9 @@ export class Pipeline {
     const now = `${countResources(effective)} on ${bound.length} ${bound.length === 1 ? 'listener' : 'listeners'}`;
     logger.info({ version: table.version }, `${what}: ${changes === undefined ? now : `${changes}; now ${now}`}`);
     const said = new Set(known.map(formatDiagnostic));
-    const news = diagnostics.map((diagnostic) => ({ diagnostic, text: formatDiagnostic(diagnostic) })).filter(({ text }) => !said.has(text));
+    const news = diagnostics
+      .map((diagnostic) => ({ diagnostic, text: formatDiagnostic(diagnostic) }))
+      .filter(({ text }) => !said.has(text));
     for (const { diagnostic, text } of news.slice(0, MAX_LOGGED)) logger.warn({ code: diagnostic.code }, text);
     if (news.length > MAX_LOGGED) logger.warn(`and ${news.length - MAX_LOGGED} more warnings`);
   }

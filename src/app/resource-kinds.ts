@@ -17,7 +17,12 @@ export interface ResourceKindNames extends KindNames {
 
 export const RESOURCE_KINDS: readonly ResourceKindNames[] = [
   { kind: 'VirtualService', plural: 'virtualservices', aliases: ['virtualservice', 'vs'], list: (snapshot) => snapshot.virtualServices },
-  { kind: 'DestinationRule', plural: 'destinationrules', aliases: ['destinationrule', 'dr'], list: (snapshot) => snapshot.destinationRules },
+  {
+    kind: 'DestinationRule',
+    plural: 'destinationrules',
+    aliases: ['destinationrule', 'dr'],
+    list: (snapshot) => snapshot.destinationRules,
+  },
   { kind: 'Gateway', plural: 'gateways', aliases: ['gateway', 'gw'], list: (snapshot) => snapshot.gateways },
   { kind: 'ServiceEntry', plural: 'serviceentries', aliases: ['serviceentry', 'se'], list: (snapshot) => snapshot.serviceEntries },
   { kind: 'WorkloadEntry', plural: 'workloadentries', aliases: ['workloadentry', 'we'], list: (snapshot) => snapshot.workloadEntries },
@@ -35,5 +40,12 @@ export function findKind(text: string): { readonly plural: string } | { readonly
   const written = text.toLowerCase();
   const all: readonly KindNames[] = [...RESOURCE_KINDS, ...COMPILED_KINDS];
   const found = all.find(({ plural, aliases }) => plural === written || aliases.includes(written));
-  return found ?? { nearest: nearest(written, all.flatMap(({ plural, aliases }) => [plural, ...aliases.filter((alias) => alias.length > 3)])) };
+  return (
+    found ?? {
+      nearest: nearest(
+        written,
+        all.flatMap(({ plural, aliases }) => [plural, ...aliases.filter((alias) => alias.length > 3)]),
+      ),
+    }
+  );
 }

@@ -1,7 +1,7 @@
 /**
  * The composition root: everything a running Serin consists of is wired here and nowhere else.
  *
- * state -> overlay -> data plane, names, health checks -> configuration in force -> admin API -> watching the files. `stop` goes the other way.
+ * state -> overlay -> data plane, names, health checks -> watched files -> configuration in force -> admin API. `stop` goes the other way.
  */
 import { type AdminAddress, startAdmin } from '../admin/server.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -71,20 +71,29 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     if (problem !== undefined) logger.error(problem);
 
     const proxy = parts.add(
-      createProxy({ workers: options.workers ?? 1, onInternalError: (error) => logger.error({ err: error }, 'a request failed inside Serin') }),
+      createProxy({
+        workers: options.workers ?? 1,
+        onInternalError: (error) => logger.error({ err: error }, 'a request failed inside Serin'),
+      }),
     );
-    const health = parts.add(new HealthChecker({ board: proxy.health, clock, random: systemRandom(), onChange: (endpoint) => logHealth(logger, endpoint) }));
+    const health = parts.add(
+      new HealthChecker({ board: proxy.health, clock, random: systemRandom(), onChange: (endpoint) => logHealth(logger, endpoint) }),
+    );
     const dns = parts.add(new DnsResolver({ clock, onChange: () => pipeline.refreshNames() }));
     const pipeline = parts.add(new Pipeline({ paths, listen, mesh, proxy, dns, health, clock, logger }, overlay));
+    // Watched before it is read, so that no change falls in between.
+    const watcher = parts.add(watchFiles(paths, () => void pipeline.reload()));
+    await watcher.ready;
     await pipeline.start();
     for (const mapping of unusedMappings(pipeline.inForce.table, listen)) {
       logger.warn(`--listen ${listenerName(mapping)}=${formatAddress(mapping.address)}: no Gateway declares it`);
     }
 
     const life: Life = { draining: false, exceptions: 0 };
-    const admin = parts.add(await startAdmin(adminPorts({ pipeline, proxy, health, state, life, listen, mesh, logger }), token, options.admin ?? DEFAULT_ADMIN));
+    const admin = parts.add(
+      await startAdmin(adminPorts({ pipeline, proxy, health, state, life, listen, mesh, logger }), token, options.admin ?? DEFAULT_ADMIN),
+    );
     writeDaemonInfo(options.stateDirectory, { pid: process.pid, version: VERSION, admin: admin.address });
-    const watcher = parts.add(watchFiles(paths, () => void pipeline.reload()));
 
     const stop = async (): Promise<void> => {
       life.draining = true;
@@ -138,7 +147,10 @@ function openDirectory(directory: string, clock: Clock, logger: Logger, parts: P
 
 function servedListeners(pipeline: Pipeline): ServedListener[] {
   const { table, bound } = pipeline.inForce;
-  return bound.map((listener) => ({ ...listener, gateways: table.listeners.find(({ name }) => name === listener.listener)?.gateways ?? [] }));
+  return bound.map((listener) => ({
+    ...listener,
+    gateways: table.listeners.find(({ name }) => name === listener.listener)?.gateways ?? [],
+  }));
 }
 
 function logHealth(logger: Logger, { host, address, port, path, healthy, detail }: EndpointHealth): void {

@@ -59,7 +59,9 @@ export class Shifts {
         before: splitOf(before.effective, host),
         after: splitOf(after.effective, host),
         version: after.table.version,
-        warnings: after.diagnostics.filter((diagnostic) => !known.has(formatDiagnostic(diagnostic))).map((diagnostic) => diagnostic.message),
+        warnings: after.diagnostics
+          .filter((diagnostic) => !known.has(formatDiagnostic(diagnostic)))
+          .map((diagnostic) => diagnostic.message),
       };
     } catch (error) {
       throw this.#problem(error, host);
@@ -70,10 +72,17 @@ export class Shifts {
     if (error instanceof ProblemError) return error;
     if (error instanceof StateWriteError) {
       this.#logger.error({ code: error.code }, `shift of ${host} refused: ${error.message}`);
-      return new ProblemError(507, 'E_STATE_WRITE', error.message, { hint: 'make space in the state directory and try again' }, { cause: error });
+      return new ProblemError(
+        507,
+        'E_STATE_WRITE',
+        error.message,
+        { hint: 'make space in the state directory and try again' },
+        { cause: error },
+      );
     }
     this.#logger.error({ err: error }, `shift of ${host} could not be brought into force`);
-    const detail = error instanceof ListenError ? describeListenError(error) : 'the routing that was in force stays; see the log of serin up';
+    const detail =
+      error instanceof ListenError ? describeListenError(error) : 'the routing that was in force stays; see the log of serin up';
     return new ProblemError(500, 'E_APPLY', detail, {}, { cause: error });
   }
 }
@@ -92,7 +101,9 @@ function refuse(diagnostics: readonly Diagnostic[]): void {
  * sends it to subsets. Empty where no rule names a subset of it.
  */
 export function splitOf(snapshot: Snapshot, host: string): Weights {
-  const rules = snapshot.virtualServices.flatMap(({ metadata, spec }) => (spec.http ?? []).filter((rule) => isAllOf(rule, host, metadata.namespace)));
+  const rules = snapshot.virtualServices.flatMap(({ metadata, spec }) =>
+    (spec.http ?? []).filter((rule) => isAllOf(rule, host, metadata.namespace)),
+  );
   const rule = rules.find((candidate) => (candidate.route ?? []).length > 1) ?? rules.at(-1);
   const weights = new Map<string, number>();
   for (const { destination, weight } of rule?.route ?? []) {

@@ -53,9 +53,13 @@ export function prepareDirectory(directory: string): string | undefined {
     return `state directory ${directory} is open to other users (mode 0${mode.toString(8)}); run: chmod 700 '${directory}'`;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StateError('E_STATE_DIRECTORY', `cannot use state directory ${directory}: ${reason}; give another with --state DIR or $SERIN_STATE`, {
-      cause: error,
-    });
+    throw new StateError(
+      'E_STATE_DIRECTORY',
+      `cannot use state directory ${directory}: ${reason}; give another with --state DIR or $SERIN_STATE`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -27,12 +27,17 @@ export function lockState(directory: string): StateLock {
       rmSync(file, { force: true });
       return take(file);
     }
-    if (sqliteCode(error) !== SQLITE.busy) throw new StateError('E_STATE_DIRECTORY', `cannot lock ${file}: ${String(error)}`, { cause: error });
+    if (sqliteCode(error) !== SQLITE.busy)
+      throw new StateError('E_STATE_DIRECTORY', `cannot lock ${file}: ${String(error)}`, { cause: error });
     const holder = readDaemonInfo(directory);
     const who = holder === undefined ? 'another process' : `pid ${holder.pid}`;
-    throw new StateError('E_STATE_LOCKED', `state directory ${directory} is locked by ${who}; stop it, or give this one its own with --state DIR`, {
-      cause: error,
-    });
+    throw new StateError(
+      'E_STATE_LOCKED',
+      `state directory ${directory} is locked by ${who}; stop it, or give this one its own with --state DIR`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -1,5 +1,16 @@
 /** Durable state under damage: whatever happens to the file, the next start has the last good documents or says that it has not. */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -168,7 +179,9 @@ test('a full disk changes nothing and says so', () => {
     try { state.put('overlay', 'x'.repeat(300000), ${JSON.stringify(CHANGE)}); } catch (error) { console.log(error.name, state.get('overlay')); }
     state.put('overlay', 'after', ${JSON.stringify(CHANGE)});
     console.log(state.get('overlay'));`;
-  const child = spawnSync('sh', ['-c', `ulimit -f 192; exec "$0" --input-type=module -e "$1"`, process.execPath, script], { encoding: 'utf8' });
+  const child = spawnSync('sh', ['-c', `ulimit -f 192; exec "$0" --input-type=module -e "$1"`, process.execPath, script], {
+    encoding: 'utf8',
+  });
   expect(child.stderr).toBe('');
   expect(child.stdout.trim().split('\n')).toEqual(['StateWriteError small', 'after']);
   const state = openState(directory, clock);

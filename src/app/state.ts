@@ -86,7 +86,10 @@ export function openState(directory: string, clock: Clock, onNotice: (notice: St
     const aside = moveAside(file, clock);
     const restored = existsSync(backup) ? restore(backup, file) : undefined;
     if (restored !== undefined && 'database' in restored) {
-      notice('W_STATE_RECOVERED', `state file ${file} was damaged (${opened.damage}); moved to ${aside}, and the last good copy is in force`);
+      notice(
+        'W_STATE_RECOVERED',
+        `state file ${file} was damaged (${opened.damage}); moved to ${aside}, and the last good copy is in force`,
+      );
       opened = restored;
     } else {
       rmSync(file, { force: true });
@@ -101,7 +104,13 @@ export function openState(directory: string, clock: Clock, onNotice: (notice: St
   if ('newer' in opened) {
     const message = `state file ${file} was written by a newer Serin (schema ${opened.newer}, this one knows ${SCHEMA_VERSION}); it is left untouched and nothing is read from it or written to it`;
     notice('W_STATE_READ_ONLY', message);
-    return { notices, readOnly: message, get: () => undefined, put: () => raise(new StateWriteError('E_STATE_READ_ONLY', message)), close: () => undefined };
+    return {
+      notices,
+      readOnly: message,
+      get: () => undefined,
+      put: () => raise(new StateWriteError('E_STATE_READ_ONLY', message)),
+      close: () => undefined,
+    };
   }
   return new DatabaseState(opened.database, file, backup, clock, notices, notice);
 }
@@ -147,7 +156,9 @@ class DatabaseState implements State {
     try {
       database.exec('BEGIN IMMEDIATE');
       database
-        .prepare('INSERT INTO document (name, body, sha256, written_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body, sha256 = excluded.sha256, written_at = excluded.written_at')
+        .prepare(
+          'INSERT INTO document (name, body, sha256, written_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body, sha256 = excluded.sha256, written_at = excluded.written_at',
+        )
         .run(name, body, sha256(body), at);
       database
         .prepare('INSERT INTO audit (at, actor, action, target, before_sha256, after_sha256) VALUES (?, ?, ?, ?, ?, ?)')
@@ -213,7 +224,9 @@ function openDatabase(file: string): Opened {
     if (code === SQLITE.cannotOpen || code === undefined) {
       database?.close();
       if (error instanceof DamageError) return { damage: error.message };
-      throw new StateError('E_STATE_FILE', `cannot open ${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new StateError('E_STATE_FILE', `cannot open ${file}: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
     }
     return damaged(database, error instanceof Error ? error.message : String(error));
   }
@@ -234,7 +247,8 @@ function pragma(database: DatabaseSync, name: string): unknown {
 function documentsOf(database: DatabaseSync): Map<string, string> {
   const documents = new Map<string, string>();
   for (const { name, body, sha256: expected } of database.prepare('SELECT name, body, sha256 FROM document').all()) {
-    if (typeof name !== 'string' || typeof body !== 'string' || sha256(body) !== expected) throw new DamageError('a document does not have its checksum');
+    if (typeof name !== 'string' || typeof body !== 'string' || sha256(body) !== expected)
+      throw new DamageError('a document does not have its checksum');
     documents.set(name, body);
   }
   return documents;

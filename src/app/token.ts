@@ -33,7 +33,9 @@ export function ensureToken(directory: string, notice: (message: string) => void
     const mode = statSync(file).mode & 0o777;
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       chmodSync(file, 0o600);
-      notice(`the token file ${file} was readable by other users (mode 0${mode.toString(8)}); now 0600, delete it and restart for a new token`);
+      notice(
+        `the token file ${file} was readable by other users (mode 0${mode.toString(8)}); now 0600, delete it and restart for a new token`,
+      );
     }
     return existing;
   }

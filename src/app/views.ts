@@ -18,7 +18,11 @@ export const ORIGIN_ANNOTATION = 'serin.dev/origin';
 
 export function listResources(now: InForce, plural: string, namespace: string | undefined): ApiList {
   const resources = kindOf(plural).list(now.effective);
-  return list(resources.filter((resource) => namespace === undefined || resource.metadata.namespace === namespace).map((resource) => resourceObject(resource, now)));
+  return list(
+    resources
+      .filter((resource) => namespace === undefined || resource.metadata.namespace === namespace)
+      .map((resource) => resourceObject(resource, now)),
+  );
 }
 
 /** @throws ProblemError 404 with the nearest name */
@@ -32,7 +36,8 @@ export function getResource(now: InForce, plural: string, namespace: string, nam
     name,
     resources.filter(({ metadata }) => metadata.namespace === namespace).map(({ metadata }) => metadata.name),
   );
-  const hint = elsewhere === undefined ? suggestion && `did you mean ${suggestion}?` : `there is one in namespace ${elsewhere.metadata.namespace}`;
+  const hint =
+    elsewhere === undefined ? suggestion && `did you mean ${suggestion}?` : `there is one in namespace ${elsewhere.metadata.namespace}`;
   throw new ProblemError(404, 'E_NOT_FOUND', `no ${kind.kind} '${name}' in namespace ${namespace}`, { hint });
 }
 
@@ -41,7 +46,9 @@ function kindOf(plural: string): ResourceKindNames {
   if (found !== undefined) return found;
   const kinds = RESOURCE_KINDS.map((kind) => kind.plural);
   const suggestion = nearest(plural, kinds);
-  throw new ProblemError(404, 'E_NOT_FOUND', `no kind '${plural}', there are ${kinds.join(', ')}`, { hint: suggestion && `did you mean ${suggestion}?` });
+  throw new ProblemError(404, 'E_NOT_FOUND', `no kind '${plural}', there are ${kinds.join(', ')}`, {
+    hint: suggestion && `did you mean ${suggestion}?`,
+  });
 }
 
 function list(items: readonly ApiObject[]): ApiList {
@@ -50,7 +57,9 @@ function list(items: readonly ApiObject[]): ApiList {
 
 function resourceObject({ apiVersion, kind, metadata, spec, origin }: AnyResource, now: InForce): ApiObject {
   const place = origin.line > 0 ? { annotations: { ...metadata.annotations, [ORIGIN_ANNOTATION]: `${origin.file}:${origin.line}` } } : {};
-  const warnings = now.diagnostics.filter((found) => found.kind === kind && found.namespace === metadata.namespace && found.name === metadata.name);
+  const warnings = now.diagnostics.filter(
+    (found) => found.kind === kind && found.namespace === metadata.namespace && found.name === metadata.name,
+  );
   return { apiVersion, kind, metadata: { ...metadata, ...place }, spec: { ...spec }, status: status(kind, metadata, warnings, now) };
 }
 
@@ -107,8 +116,18 @@ export function listClusters(now: InForce, activity: (name: string) => ClusterAc
       apiVersion: SERIN_API,
       kind: 'Cluster',
       metadata: { name: cluster.name },
-      spec: { host: cluster.host, subset: cluster.subset, port: cluster.port, discovery: cluster.discovery, loadBalancer: cluster.loadBalancer },
-      status: { endpoints: cluster.endpoints.length, ...(cluster.missing === undefined ? {} : { missing: cluster.missing }), ...activity(cluster.name) },
+      spec: {
+        host: cluster.host,
+        subset: cluster.subset,
+        port: cluster.port,
+        discovery: cluster.discovery,
+        loadBalancer: cluster.loadBalancer,
+      },
+      status: {
+        endpoints: cluster.endpoints.length,
+        ...(cluster.missing === undefined ? {} : { missing: cluster.missing }),
+        ...activity(cluster.name),
+      },
     })),
   );
 }
@@ -119,9 +138,16 @@ export function listEndpoints(now: InForce, health: readonly EndpointHealth[]): 
   return list(now.table.clusters.flatMap((cluster) => cluster.endpoints.map((endpoint) => endpointObject(cluster, endpoint, byKey))));
 }
 
-function endpointObject(cluster: Cluster, { address, port, weight, labels }: Endpoint, health: ReadonlyMap<string, EndpointHealth>): ApiObject {
+function endpointObject(
+  cluster: Cluster,
+  { address, port, weight, labels }: Endpoint,
+  health: ReadonlyMap<string, EndpointHealth>,
+): ApiObject {
   const checked = cluster.healthCheck === undefined ? undefined : health.get(healthKey(address, port, cluster.healthCheck.path));
-  const state = checked === undefined ? { healthy: true, checked: false } : { healthy: checked.healthy, checked: checked.checks > 0, detail: checked.detail };
+  const state =
+    checked === undefined
+      ? { healthy: true, checked: false }
+      : { healthy: checked.healthy, checked: checked.checks > 0, detail: checked.detail };
   return {
     apiVersion: SERIN_API,
     kind: 'Endpoint',

@@ -32,10 +32,18 @@ export interface Client {
 export function connectClient(directory: string, admin: Address | undefined, version: string): Client {
   const address = admin ?? readDaemonInfo(directory)?.admin;
   if (address === undefined) {
-    throw new CliError(EXIT.unreachable, `no serin is running from state directory ${directory}`, 'start one with `serin up -f PATH`, or name its directory with --state DIR');
+    throw new CliError(
+      EXIT.unreachable,
+      `no serin is running from state directory ${directory}`,
+      'start one with `serin up -f PATH`, or name its directory with --state DIR',
+    );
   }
   if (!isLoopback(address.host)) {
-    throw new CliError(EXIT.usage, `the admin API is on loopback only, found ${formatAddress(address)}`, 'reach another machine through an SSH tunnel');
+    throw new CliError(
+      EXIT.usage,
+      `the admin API is on loopback only, found ${formatAddress(address)}`,
+      'reach another machine through an SSH tunnel',
+    );
   }
   const token = tokenOf(directory);
   return { call: (request, answer) => call({ address, token, directory, version }, request, answer) };
@@ -52,7 +60,12 @@ function tokenOf(directory: string): string | undefined {
   try {
     return readToken(directory);
   } catch (error) {
-    throw new CliError(EXIT.other, `cannot read the token in ${directory}: ${error instanceof Error ? error.message : String(error)}`, undefined, { cause: error });
+    throw new CliError(
+      EXIT.other,
+      `cannot read the token in ${directory}: ${error instanceof Error ? error.message : String(error)}`,
+      undefined,
+      { cause: error },
+    );
   }
 }
 
@@ -62,12 +75,20 @@ async function call<Schema extends z.ZodType>(connection: Connection, request: A
   const where = `http://${formatAddress(connection.address)}`;
   const json = parseJson(answer.text);
   if (answer.daemonVersion === undefined || json === undefined) {
-    throw new CliError(EXIT.unreachable, `what answers at ${where} is not a Serin API`, 'give the address `serin up` prints with --admin ADDR:PORT');
+    throw new CliError(
+      EXIT.unreachable,
+      `what answers at ${where} is not a Serin API`,
+      'give the address `serin up` prints with --admin ADDR:PORT',
+    );
   }
   const isOtherVersion = answer.daemonVersion !== version;
   const upgrade = `this is serin ${version} and the running one is ${answer.daemonVersion}; upgrade the older one`;
   if (answer.status === 401) {
-    throw new CliError(EXIT.other, `unauthorized: the token in ${directory} is not the one of the Serin at ${where}`, 'name the state directory that Serin runs with: --state DIR');
+    throw new CliError(
+      EXIT.other,
+      `unauthorized: the token in ${directory} is not the one of the Serin at ${where}`,
+      'name the state directory that Serin runs with: --state DIR',
+    );
   }
   if (answer.status >= 400) {
     const problem = Problem.safeParse(json.value);
@@ -77,7 +98,10 @@ async function call<Schema extends z.ZodType>(connection: Connection, request: A
     throw new CliError(isMissingPath ? EXIT.other : exitOfStatus(answer.status), detail, isOtherVersion && isMissingPath ? upgrade : hint);
   }
   const result = schema.safeParse(json.value);
-  if (!result.success) throw new CliError(EXIT.other, `the Serin at ${where} answered something unexpected`, isOtherVersion ? upgrade : undefined, { cause: result.error });
+  if (!result.success)
+    throw new CliError(EXIT.other, `the Serin at ${where} answered something unexpected`, isOtherVersion ? upgrade : undefined, {
+      cause: result.error,
+    });
   return result.data;
 }
 
@@ -104,25 +128,37 @@ function exchange({ address, token }: Connection, { method, path, body }: ApiReq
   return new Promise((resolve, reject) => {
     const unreachable = (why: string, cause?: unknown): void => {
       reject(
-        new CliError(EXIT.unreachable, `cannot reach serin at ${formatAddress(address)}: ${why}; is it running?`, 'start it with `serin up -f PATH`, or give its address with --admin ADDR:PORT', {
-          cause,
-        }),
+        new CliError(
+          EXIT.unreachable,
+          `cannot reach serin at ${formatAddress(address)}: ${why}; is it running?`,
+          'start it with `serin up -f PATH`, or give its address with --admin ADDR:PORT',
+          {
+            cause,
+          },
+        ),
       );
     };
-    const request = httpRequest({ host: address.host, port: address.port, method, path, headers, agent: false, timeout: TIMEOUT_MS }, (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > MAX_ANSWER_BYTES) request.destroy(new Error(`its answer is larger than ${MAX_ANSWER_BYTES} bytes`));
-        chunks.push(chunk);
-      });
-      response.on('error', (error) => unreachable(error.message, error));
-      response.on('end', () => {
-        const version = response.headers['serin-version'];
-        resolve({ status: response.statusCode ?? 0, daemonVersion: typeof version === 'string' ? version : undefined, text: Buffer.concat(chunks).toString('utf8') });
-      });
-    });
+    const request = httpRequest(
+      { host: address.host, port: address.port, method, path, headers, agent: false, timeout: TIMEOUT_MS },
+      (response) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > MAX_ANSWER_BYTES) request.destroy(new Error(`its answer is larger than ${MAX_ANSWER_BYTES} bytes`));
+          chunks.push(chunk);
+        });
+        response.on('error', (error) => unreachable(error.message, error));
+        response.on('end', () => {
+          const version = response.headers['serin-version'];
+          resolve({
+            status: response.statusCode ?? 0,
+            daemonVersion: typeof version === 'string' ? version : undefined,
+            text: Buffer.concat(chunks).toString('utf8'),
+          });
+        });
+      },
+    );
     request.on('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
     request.on('error', (error: NodeJS.ErrnoException) => {
       const isForeign = error.code?.startsWith('HPE_') === true;

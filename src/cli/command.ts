@@ -29,12 +29,15 @@ export function argument<T>(parse: (text: string) => T): (text: string) => T {
 
 export const fileOption = (): Option => new Option('-f, --file <PATH>', 'file or directory of YAML; may be repeated').argParser(collect);
 
-export const stateOption = (): Option => new Option('--state <DIR>', 'state directory (default: $SERIN_STATE, else $XDG_STATE_HOME/serin, else ~/.local/state/serin)');
+export const stateOption = (): Option =>
+  new Option('--state <DIR>', 'state directory (default: $SERIN_STATE, else $XDG_STATE_HOME/serin, else ~/.local/state/serin)');
 
 /** For verbs that ask a running Serin. */
-export const adminOption = (): Option => new Option('--admin <ADDR:PORT>', 'address of the admin API (default: as the state directory says)').argParser(argument(parseAddress));
+export const adminOption = (): Option =>
+  new Option('--admin <ADDR:PORT>', 'address of the admin API (default: as the state directory says)').argParser(argument(parseAddress));
 
-export const outputOption = (...formats: readonly string[]): Option => new Option('-o, --output <FORMAT>', 'format of the output').choices(formats);
+export const outputOption = (...formats: readonly string[]): Option =>
+  new Option('-o, --output <FORMAT>', 'format of the output').choices(formats);
 
 export const namespaceOption = (): Option => new Option('-n, --namespace <NS>', 'namespace').default('default');
 

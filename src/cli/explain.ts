@@ -42,7 +42,9 @@ export const explainCommand: AddCommand = (program, io): Command =>
       if (options.file === undefined && more.length > 0) throw new CliError(EXIT.usage, `expected one URL, found ${args.length} arguments`);
       const headers = (options.header ?? []).map(([name, value]): [string, string] => [name, value]);
       const request = { url, method: options.method, headers, ...(options.listener === undefined ? {} : { listener: options.listener }) };
-      const { text, ...answer } = Answer.parse(options.file === undefined ? await ask(request, options, io) : await explainFiles(pathsOf(options.file, more), request, io));
+      const { text, ...answer } = Answer.parse(
+        options.file === undefined ? await ask(request, options, io) : await explainFiles(pathsOf(options.file, more), request, io),
+      );
       io.out(options.output === 'json' ? `${printableJson(answer)}\n` : printableText(text));
     });
 
@@ -59,7 +61,10 @@ async function explainFiles(paths: readonly string[], request: ExplainRequest, i
   try {
     return explainRequest(table, [], request);
   } catch (error) {
-    if (error instanceof ProblemError) throw new CliError(error.status === 422 ? EXIT.usage : exitOfStatus(error.status), error.message, error.extras.hint, { cause: error });
+    if (error instanceof ProblemError)
+      throw new CliError(error.status === 422 ? EXIT.usage : exitOfStatus(error.status), error.message, error.extras.hint, {
+        cause: error,
+      });
     throw error;
   }
 }

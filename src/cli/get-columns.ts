@@ -1,6 +1,7 @@
 /** The columns `serin get` shows of each kind; those of Istio's kinds begin as `kubectl get` prints them. */
 import type { ApiObject } from '../admin/api-types.ts';
 import { ORIGIN_ANNOTATION } from '../app/views.ts';
+import { OVERLAY_ANNOTATION } from '../config/overlay.ts';
 
 type Cell = (object: ApiObject) => string;
 
@@ -38,14 +39,27 @@ function textOf(value: unknown): string {
 const name: Column = { heading: 'NAME', cell: at('metadata', 'name') };
 const namespace: Column = { heading: 'NAMESPACE', cell: at('metadata', 'namespace') };
 const origin: Column = { heading: 'FROM', cell: at('metadata', 'annotations', ORIGIN_ANNOTATION), wide: true };
-const overlay: Column = { heading: 'OVERLAY', cell: at('metadata', 'annotations', 'serin.dev/overlay') };
+const overlay: Column = { heading: 'OVERLAY', cell: at('metadata', 'annotations', OVERLAY_ANNOTATION) };
 const warnings: Column = { heading: 'WARNINGS', cell: (object) => countOf(valueAt(object, ['status', 'validationMessages'])), wide: true };
 
 const countOf = (value: unknown): string => (Array.isArray(value) ? String(value.length) : '');
 
 const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
-  virtualservices: [name, { heading: 'GATEWAYS', cell: at('spec', 'gateways') }, { heading: 'HOSTS', cell: at('spec', 'hosts') }, overlay, warnings, origin],
-  destinationrules: [name, { heading: 'HOST', cell: at('spec', 'host') }, { heading: 'SUBSETS', cell: at('spec', 'subsets', 'name') }, warnings, origin],
+  virtualservices: [
+    name,
+    { heading: 'GATEWAYS', cell: at('spec', 'gateways') },
+    { heading: 'HOSTS', cell: at('spec', 'hosts') },
+    overlay,
+    warnings,
+    origin,
+  ],
+  destinationrules: [
+    name,
+    { heading: 'HOST', cell: at('spec', 'host') },
+    { heading: 'SUBSETS', cell: at('spec', 'subsets', 'name') },
+    warnings,
+    origin,
+  ],
   gateways: [
     name,
     { heading: 'PORTS', cell: at('spec', 'servers', 'port', 'number') },
@@ -63,7 +77,13 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     warnings,
     origin,
   ],
-  workloadentries: [name, { heading: 'ADDRESS', cell: at('spec', 'address') }, { heading: 'LABELS', cell: at('spec', 'labels'), wide: true }, warnings, origin],
+  workloadentries: [
+    name,
+    { heading: 'ADDRESS', cell: at('spec', 'address') },
+    { heading: 'LABELS', cell: at('spec', 'labels'), wide: true },
+    warnings,
+    origin,
+  ],
   listeners: [
     name,
     { heading: 'ADDRESSES', cell: at('status', 'addresses') },
@@ -90,7 +110,10 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
 };
 
 /** @param kind plural, one of those `serin get` takes */
-export function columnsOf(kind: string, show: { readonly wide: boolean; readonly namespaces: boolean }): { readonly headings: string[]; readonly row: (object: ApiObject) => string[] } {
+export function columnsOf(
+  kind: string,
+  show: { readonly wide: boolean; readonly namespaces: boolean },
+): { readonly headings: string[]; readonly row: (object: ApiObject) => string[] } {
   const columns = (COLUMNS[kind] ?? [name]).filter((column) => show.wide || column.wide === undefined);
   const shown = show.namespaces ? [namespace, ...columns] : columns;
   return { headings: shown.map((column) => column.heading), row: (object) => shown.map((column) => column.cell(object)) };

@@ -24,7 +24,10 @@ export const getCommand: AddCommand = (program, io): Command =>
   program
     .command('get')
     .description('show what is in force in the running Serin')
-    .argument('<KIND>', `${RESOURCE_KINDS.map((kind) => `${kind.plural} (${kind.aliases.at(-1)})`).join(', ')}, ${COMPILED_KINDS.map((kind) => kind.plural).join(', ')}`)
+    .argument(
+      '<KIND>',
+      `${RESOURCE_KINDS.map((kind) => `${kind.plural} (${kind.aliases.at(-1)})`).join(', ')}, ${COMPILED_KINDS.map((kind) => kind.plural).join(', ')}`,
+    )
     .argument('[NAME]', 'one of them')
     .addOption(namespaceOption())
     .addOption(new Option('-A, --all-namespaces', 'of every namespace').conflicts('namespace'))
@@ -33,14 +36,20 @@ export const getCommand: AddCommand = (program, io): Command =>
     .addOption(adminOption())
     .action(async (kindText: string, name: string | undefined, options: GetOptions) => {
       const kind = pluralOf(kindText);
-      if (name !== undefined && options.allNamespaces === true) throw new CliError(EXIT.usage, 'a NAME and --all-namespaces exclude each other');
+      if (name !== undefined && options.allNamespaces === true)
+        throw new CliError(EXIT.usage, 'a NAME and --all-namespaces exclude each other');
       const found = await fetchObjects(clientFor(options, io), kind, name, options);
       const answer = Array.isArray(found) ? { apiVersion: 'v1', kind: 'List', items: found } : found;
       if (options.output === 'json') return io.out(`${printableJson(answer)}\n`);
       if (options.output === 'yaml') return io.out(printableText(stringify(answer)));
       const objects = Array.isArray(found) ? found : [found];
       const { headings, row } = columnsOf(kind, { wide: options.output === 'wide', namespaces: options.allNamespaces === true });
-      if (objects.length === 0) return io.err(options.allNamespaces === true || isCompiled(kind) ? `no ${kind} found\n` : `no ${kind} found in namespace ${options.namespace}\n`);
+      if (objects.length === 0)
+        return io.err(
+          options.allNamespaces === true || isCompiled(kind)
+            ? `no ${kind} found\n`
+            : `no ${kind} found in namespace ${options.namespace}\n`,
+        );
       return io.out(formatTable(headings, objects.map(row)));
     });
 
@@ -51,7 +60,11 @@ function pluralOf(text: string): string {
   const found = findKind(text);
   if ('plural' in found) return found.plural;
   const kinds = [...RESOURCE_KINDS, ...COMPILED_KINDS].map((kind) => kind.plural).join(', ');
-  throw new CliError(EXIT.usage, `unknown kind '${text}', there are ${kinds}`, found.nearest === undefined ? undefined : `did you mean ${found.nearest}?`);
+  throw new CliError(
+    EXIT.usage,
+    `unknown kind '${text}', there are ${kinds}`,
+    found.nearest === undefined ? undefined : `did you mean ${found.nearest}?`,
+  );
 }
 
 async function fetchObjects(client: Client, kind: string, name: string | undefined, options: GetOptions): Promise<ApiObject | ApiObject[]> {
@@ -60,7 +73,8 @@ async function fetchObjects(client: Client, kind: string, name: string | undefin
     return name === undefined ? items : pickByName(items, kind, name);
   }
   const namespace = encodeURIComponent(options.namespace);
-  if (name !== undefined) return client.call({ method: 'GET', path: `/api/v1/resources/${kind}/${namespace}/${encodeURIComponent(name)}` }, ApiObject);
+  if (name !== undefined)
+    return client.call({ method: 'GET', path: `/api/v1/resources/${kind}/${namespace}/${encodeURIComponent(name)}` }, ApiObject);
   const query = options.allNamespaces === true ? '' : `?namespace=${namespace}`;
   return (await client.call({ method: 'GET', path: `/api/v1/resources/${kind}${query}` }, ApiList)).items;
 }

@@ -3,7 +3,7 @@
  * Written to Serin's overlay, never to the user's files; `--reset` drops it and the files are in force again.
  */
 import type { Command } from 'commander';
-import { ShiftResult, type Weights } from '../admin/api-types.ts';
+import { MAX_WEIGHT, ShiftResult, type Weights } from '../admin/api-types.ts';
 import { printableJson, printableLine } from '../app/printable.ts';
 import { type AddCommand, adminOption, clientFor, type ClientOptions, namespaceOption, outputOption, stateOption } from './command.ts';
 import { CliError, EXIT } from './exit.ts';
@@ -30,7 +30,10 @@ export const shiftCommand: AddCommand = (program, io): Command =>
       const weights = options.reset === true ? undefined : parseWeights(pairs);
       const path = `/api/v1/shifts/${segment(options.namespace, 'namespace')}/${segment(host, 'host')}`;
       const client = clientFor(options, io);
-      const result = await client.call(weights === undefined ? { method: 'DELETE', path } : { method: 'PUT', path, body: { weights } }, ShiftResult);
+      const result = await client.call(
+        weights === undefined ? { method: 'DELETE', path } : { method: 'PUT', path, body: { weights } },
+        ShiftResult,
+      );
       for (const warning of result.warnings) io.err(`serin: warning: ${printableLine(warning)}\n`);
       if (options.output === 'json') return io.out(`${printableJson(result)}\n`);
       const what = options.reset === true ? ' (the files are in force again)' : '';
@@ -39,13 +42,15 @@ export const shiftCommand: AddCommand = (program, io): Command =>
 
 /** @throws CliError 2 naming the argument that is wrong */
 export function parseWeights(pairs: readonly string[]): Weights {
-  if (pairs.length === 0) throw new CliError(EXIT.usage, 'no weights given', 'as in: serin shift reviews v1=90 v2=10, or --reset to drop a shift');
+  if (pairs.length === 0)
+    throw new CliError(EXIT.usage, 'no weights given', 'as in: serin shift reviews v1=90 v2=10, or --reset to drop a shift');
   const weights = new Map<string, number>();
   for (const pair of pairs) {
     const { subset, weight } = /^(?<subset>[^=]+)=(?<weight>[^=]*)$/.exec(pair)?.groups ?? {};
     if (subset === undefined || weight === undefined) throw new CliError(EXIT.usage, `expected SUBSET=WEIGHT, found '${pair}'`);
     const value = /^\d{1,10}$/.test(weight) ? Number(weight) : Number.NaN;
-    if (!(value <= 4294967295)) throw new CliError(EXIT.usage, `the weight of ${subset} must be a whole number from 0 to 4294967295, found '${weight}'`);
+    if (!(value <= MAX_WEIGHT))
+      throw new CliError(EXIT.usage, `the weight of ${subset} must be a whole number from 0 to ${MAX_WEIGHT}, found '${weight}'`);
     if (weights.has(subset)) throw new CliError(EXIT.usage, `the weight of ${subset} is given twice`);
     weights.set(subset, value);
   }

@@ -17,7 +17,11 @@ const MAX_SHOWN = 50;
 export function pathsOf(file: readonly string[] | undefined, more: readonly string[]): readonly string[] {
   if (file === undefined) {
     const found = more[0];
-    throw new CliError(EXIT.usage, found === undefined ? "option '-f PATH' is missing" : `unexpected argument '${found}'`, found === undefined ? undefined : `say -f ${found}`);
+    throw new CliError(
+      EXIT.usage,
+      found === undefined ? "option '-f PATH' is missing" : `unexpected argument '${found}'`,
+      found === undefined ? undefined : `say -f ${found}`,
+    );
   }
   return [...file, ...more];
 }
@@ -29,7 +33,10 @@ export async function load(paths: readonly string[], io: Io): Promise<Checked> {
 }
 
 /** At most 50, then how many more; complete lines, coloured by severity. */
-export function formatDiagnostics(diagnostics: readonly Diagnostic[], paint: (severity: Diagnostic['severity'], text: string) => string): string {
+export function formatDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  paint: (severity: Diagnostic['severity'], text: string) => string,
+): string {
   const shown = diagnostics.slice(0, MAX_SHOWN).map((diagnostic) => {
     const text = printableText(formatDiagnostic(diagnostic));
     return text.replace(`: ${diagnostic.severity}: `, `: ${paint(diagnostic.severity, diagnostic.severity)}: `);

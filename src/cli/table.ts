@@ -16,5 +16,13 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map(printableLine));
   const widths: number[] = [];
   for (const row of cells) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, [...cell].length);
-  return cells.map((row) => `${row.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - [...cell].length)).join('   ').trimEnd()}\n`).join('');
+  return cells
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - [...cell].length))
+          .join('   ')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }

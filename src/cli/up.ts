@@ -38,19 +38,31 @@ export const upCommand: AddCommand = (program, io): Command =>
     .argument('[PATH...]', 'more paths after -f')
     .addOption(fileOption())
     .addOption(
-      new Option('--listen <[NS/NAME:]PORT=ADDR:PORT>', 'where a port that a Gateway declares is bound (default: 0.0.0.0 and the same port); may be repeated').argParser(
-        (text: string, previous: readonly ListenMapping[] | undefined) => [...(previous ?? []), argument(parseListenMapping)(text)],
-      ),
+      new Option(
+        '--listen <[NS/NAME:]PORT=ADDR:PORT>',
+        'where a port that a Gateway declares is bound (default: 0.0.0.0 and the same port); may be repeated',
+      ).argParser((text: string, previous: readonly ListenMapping[] | undefined) => [
+        ...(previous ?? []),
+        argument(parseListenMapping)(text),
+      ]),
     )
     .addOption(
       new Option('--mesh <ADDR:PORT>', "listener for services by their own name, or 'off'")
         .argParser((text) => (text === 'off' ? text : argument(parseAddress)(text)))
         .default(DEFAULT_MESH, formatAddress(DEFAULT_MESH)),
     )
-    .addOption(new Option('--admin <ADDR:PORT>', 'admin API, on loopback').argParser(argument(parseAddress)).default(DEFAULT_ADMIN, formatAddress(DEFAULT_ADMIN)))
+    .addOption(
+      new Option('--admin <ADDR:PORT>', 'admin API, on loopback')
+        .argParser(argument(parseAddress))
+        .default(DEFAULT_ADMIN, formatAddress(DEFAULT_ADMIN)),
+    )
     .addOption(stateOption())
     .addOption(new Option('--workers <N>', 'threads that carry traffic').argParser(parseWorkers).default(1))
-    .addOption(new Option('--drain-timeout <DURATION>', 'how long requests in flight may take to end').argParser(parseDrainTimeout).default(DEFAULT_DRAIN_TIMEOUT_MS, '30s'))
+    .addOption(
+      new Option('--drain-timeout <DURATION>', 'how long requests in flight may take to end')
+        .argParser(parseDrainTimeout)
+        .default(DEFAULT_DRAIN_TIMEOUT_MS, '30s'),
+    )
     .addOption(new Option('--log-format <FORMAT>', 'format of the log on stderr').choices(['text', 'json']).default('text'))
     .action((more: readonly string[], options: UpOptions) => up(more, options, io));
 
@@ -59,14 +71,24 @@ async function up(more: readonly string[], options: UpOptions, io: Io): Promise<
   if (paths.includes('-')) throw new CliError(EXIT.usage, "'-f -' cannot be watched for changes", 'give a file or a directory');
   refuseSharedAddresses(options);
   const logger = createLogger({ isTTY: process.stderr.isTTY, write: (text) => io.err(text) }, options.logFormat);
-  if (process.getuid?.() === 0) logger.warn('running as root: Serin needs no rights of root; give it a user of its own, and ports below 1024 another address with --listen');
+  if (process.getuid?.() === 0)
+    logger.warn(
+      'running as root: Serin needs no rights of root; give it a user of its own, and ports below 1024 another address with --listen',
+    );
   const server = await start(paths, options, io, logger);
+  // Before anybody is told that it is ready: who reads `ready` may signal at once.
+  const stopped = runUntilStopped(server, logger);
   io.out(addressLines(server));
   io.out('ready\n');
-  await runUntilStopped(server, logger);
+  await stopped;
 }
 
-async function start(paths: readonly string[], options: UpOptions, io: Io, logger: ReturnType<typeof createLogger>): Promise<RunningServer> {
+async function start(
+  paths: readonly string[],
+  options: UpOptions,
+  io: Io,
+  logger: ReturnType<typeof createLogger>,
+): Promise<RunningServer> {
   try {
     return await serve({
       paths,
@@ -83,8 +105,10 @@ async function start(paths: readonly string[], options: UpOptions, io: Io, logge
       io.err(formatDiagnostics(error.diagnostics, (_severity, text) => text));
       throw new CliError(EXIT.invalid, error.message, undefined, { cause: error });
     }
-    if (error instanceof ListenError) throw new CliError(EXIT.other, `${describeListenError(error)} [${error.code}]`, undefined, { cause: error });
-    if (error instanceof AdminListenError || error instanceof StateError) throw new CliError(EXIT.other, `${error.message} [${error.code}]`, undefined, { cause: error });
+    if (error instanceof ListenError)
+      throw new CliError(EXIT.other, `${describeListenError(error)} [${error.code}]`, undefined, { cause: error });
+    if (error instanceof AdminListenError || error instanceof StateError)
+      throw new CliError(EXIT.other, `${error.message} [${error.code}]`, undefined, { cause: error });
     throw error;
   }
 }
@@ -103,13 +127,20 @@ function refuseSharedAddresses({ listen = [], mesh, admin }: UpOptions): void {
 }
 
 function addressLines(server: RunningServer): string {
-  const listeners = server.listeners().map((listener) => [listener.listener, `http://${formatAddress(listener)}`, listener.gateways.length === 0 ? 'services by name' : `Gateway ${listener.gateways.join(', ')}`]);
+  const listeners = server
+    .listeners()
+    .map((listener) => [
+      listener.listener,
+      `http://${formatAddress(listener)}`,
+      listener.gateways.length === 0 ? 'services by name' : `Gateway ${listener.gateways.join(', ')}`,
+    ]);
   return formatColumns([...listeners, ['admin', `http://${formatAddress(server.admin)}`, '/readyz /livez /metrics /api/v1']]);
 }
 
 function parseWorkers(text: string): number {
   const workers = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (workers < 1 || workers > MAX_WORKERS) throw new InvalidArgumentError(`expected a whole number from 1 to ${MAX_WORKERS}, found '${text}'`);
+  if (workers < 1 || workers > MAX_WORKERS)
+    throw new InvalidArgumentError(`expected a whole number from 1 to ${MAX_WORKERS}, found '${text}'`);
   return workers;
 }
 

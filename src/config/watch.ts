@@ -20,6 +20,8 @@ export interface WatchOptions {
 }
 
 export interface Watch {
+  /** Resolves when the first scan is done: every change from then on is signalled. Load after it, and no change falls in between. */
+  readonly ready: Promise<void>;
   close(): void;
 }
 
@@ -28,6 +30,7 @@ export function watchFiles(paths: readonly string[], onChange: () => void, optio
 }
 
 class FileWatch implements Watch {
+  readonly ready: Promise<void>;
   readonly #paths: readonly string[];
   readonly #onChange: () => void;
   readonly #debounceMs: number;
@@ -46,7 +49,7 @@ class FileWatch implements Watch {
     this.#onChange = onChange;
     this.#debounceMs = debounceMs;
     this.#pollMs = pollMs;
-    this.#schedule(0);
+    this.ready = this.#scan();
   }
 
   close(): void {
