@@ -157,7 +157,8 @@ Three things to try:
   2. Sign in on the page as jason: every answer is v2 now, with black stars.
   3. Shift the traffic, from another terminal:
        npm run serin -- shift reviews v1=50 v2=50 --state ${stateDir}
-     or change the weights in the configuration above and save it.
+       npm run serin -- shift reviews --reset --state ${stateDir}
+     or change the weights in the configuration above and save it (while no shift by hand is in force).
 
 Ctrl-C stops everything.
 `;
@@ -173,7 +174,7 @@ function watchTraffic({ ports }: Demo): () => Promise<void> {
   );
   const show = (): void => {
     const line = tally.line(performance.now());
-    if (process.stdout.isTTY) process.stdout.write(`\r\u001B[K${line.slice(0, process.stdout.columns - 1)}`);
+    if (process.stdout.isTTY) process.stdout.write(`\r\u001B[K${line.slice(0, terminalWidth() - 1)}`);
     else console.log(line);
   };
   const timer = setInterval(show, process.stdout.isTTY ? REDRAW_MS : LINE_EVERY_MS);
@@ -182,6 +183,11 @@ function watchTraffic({ ports }: Demo): () => Promise<void> {
     if (process.stdout.isTTY) process.stdout.write('\n');
     await stopTraffic();
   };
+}
+
+/** Some terminals (over a serial line, in an editor) do not know their size, or say 0. */
+function terminalWidth(): number {
+  return process.stdout.columns > 0 ? process.stdout.columns : 80;
 }
 
 /** A line of its own above the tally. */

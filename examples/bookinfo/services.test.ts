@@ -1,8 +1,11 @@
 /** What details, ratings and reviews answer, over real sockets: the shapes of Istio's Bookinfo, which its YAML and its users rely on. */
-import { connect } from 'node:net';
 import { once } from 'node:events';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { upstreamOf } from './call.ts';
+import { Child } from './demo/child.ts';
 import { detailsHandler } from './details.ts';
 import { ratingsHandler } from './ratings.ts';
 import { reviewsHandler } from './reviews.ts';
@@ -148,6 +151,44 @@ describe('every service', () => {
     release.resolve();
     expect(await pending).toEqual({ status: 200, body: { finished: true } });
     await closed;
+  });
+});
+
+describe('as a process, a service', () => {
+  const file = fileURLToPath(new URL('reviews.ts', import.meta.url));
+
+  async function startProcess(args: readonly string[], env: Record<string, string>): Promise<{ child: Child; said: string }> {
+    let said = '';
+    const isReadyLine = (line: string): boolean => {
+      said = line;
+      return line.includes('listens on');
+    };
+    const child = new Child({ name: 'reviews', args: [file, ...args], cwd: tmpdir(), env: { ...process.env, ...env }, isReadyLine });
+    await child.ready;
+    return { child, said };
+  }
+
+  test.each<[string, string[], Record<string, string>]>([
+    ['the environment', [], { PORT: '0', SERVICE_VERSION: 'v3', RATINGS_URL: 'http://127.0.0.1:1' }],
+    ['flags', ['--port', '0', '--version', 'v3'], { PORT: '1', SERVICE_VERSION: 'v1', RATINGS_URL: 'http://127.0.0.1:1' }],
+  ])('takes its port and version from %s, and ends with 0 on SIGTERM', async (_, args, env) => {
+    const { child, said } = await startProcess(args, env);
+    expect(said).toMatch(/^reviews v3 listens on http:\/\/127\.0\.0\.1:\d+$/);
+    expect(await getJson(`${/http\S+/.exec(said)?.[0]}/reviews/0`)).toMatchObject({
+      status: 200,
+      body: { podname: expect.stringMatching(/^reviews-v3-/) },
+    });
+    await child.stop();
+    expect(await child.ended).toBe('ended with exit code 0');
+  });
+
+  test('says what is wrong with a port', async () => {
+    await expect(startProcess(['--port', 'http'], {})).rejects.toThrow(/exit code 2[\s\S]*expected a port from 0 to 65535, found "http"/);
+  });
+
+  test('says that its port is taken', async () => {
+    const url = await start('details', 'v1', detailsHandler());
+    await expect(startProcess(['--port', new URL(url).port], {})).rejects.toThrow(/exit code 1[\s\S]*EADDRINUSE/);
   });
 });
 

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { formatDiagnostic } from '../../src/base/diagnostic.ts';
+import { resolveHost } from '../../src/config/hosts.ts';
 import { loadFiles } from '../../src/config/load.ts';
 import { compile } from '../../src/routing/compile.ts';
 import { Matcher } from '../../src/routing/matcher.ts';
@@ -48,9 +49,10 @@ describe.each([
 ])('%s', (_, paths) => {
   test('names the port of every process', async () => {
     const { snapshot } = await loadFiles(paths.map(at));
-    const named = snapshot.serviceEntries.flatMap(({ spec }) =>
+    const named = snapshot.serviceEntries.flatMap(({ spec, metadata }) =>
       (spec.endpoints ?? []).map(
-        ({ address, ports, labels }) => `${spec.hosts.join()} ${labels?.['version']} ${address}:${Object.values(ports ?? {}).join()}`,
+        ({ address, ports, labels }) =>
+          `${spec.hosts.map((host) => resolveHost(host, metadata.namespace)).join()} ${labels?.['version']} ${address}:${Object.values(ports ?? {}).join()}`,
       ),
     );
     const running = WORKLOADS.map(({ service, version, port }) => `${service}.default.svc.cluster.local ${version} 127.0.0.1:${port}`);

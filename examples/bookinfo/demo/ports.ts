@@ -8,7 +8,7 @@
  */
 import { createServer } from 'node:net';
 
-export const DOCUMENTED_BASE = 9080;
+const DOCUMENTED_BASE = 9080;
 const PORTS_IN_A_ROW = 10;
 const BASES_TRIED = 20;
 const BASE_STEP = 100;
