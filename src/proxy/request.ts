@@ -105,6 +105,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   authority = '';
   path = '';
   query = '';
+  /** Whether the target has a `?`, be it with nothing behind. */
+  #hasQuery = false;
   readonly scheme = 'http';
   readonly #requestBody = new BodyReader('request');
   #head: RequestHead | undefined;
@@ -231,7 +233,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     if (first === 0x2f) {
       if (head.targetClass === 0) {
         this.path = head.bytes.latin1Slice(head.targetStart, head.queryStart);
-        this.query = head.queryStart < head.targetEnd ? head.bytes.latin1Slice(head.queryStart + 1, head.targetEnd) : '';
+        this.#hasQuery = head.queryStart < head.targetEnd;
+        this.query = this.#hasQuery ? head.bytes.latin1Slice(head.queryStart + 1, head.targetEnd) : '';
         return this.#mergesSlashes();
       }
       return this.#setTarget(head.target, head.targetClass);
@@ -240,6 +243,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     if (target === '*' && this.method === 'OPTIONS') {
       this.path = '*';
       this.query = '';
+      this.#hasQuery = false;
       this.#answerOptions();
       return 'answered';
     }
@@ -253,7 +257,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   #setTarget(target: string, targetClass: number): Failure | undefined {
     if ((targetClass & TARGET_PERCENT) !== 0 && !hasValidTriplets(target)) return REQUEST_ERRORS.target;
     const question = target.indexOf('?');
-    this.query = question === -1 ? '' : target.slice(question + 1);
+    this.#hasQuery = question !== -1;
+    this.query = this.#hasQuery ? target.slice(question + 1) : '';
     const path = normalizePath(question === -1 ? target : target.slice(0, question), this.#context.settings.path);
     if (typeof path !== 'string') return path;
     this.path = path;
@@ -265,7 +270,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   }
 
   #query(path: string): string {
-    return this.query === '' ? path : `${path}?${this.query}`;
+    return this.#hasQuery ? `${path}?${this.query}` : path;
   }
 
   #isLooping(head: RequestHead): boolean {
