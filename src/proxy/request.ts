@@ -92,6 +92,8 @@ const PLAIN_ID = /^[\w.:+/=-]{1,128}$/;
 /** What a rewritten path must not hold: it could end the request line. */
 const UNSAFE_TARGET = /[^\x21-\x7e]|#/;
 
+const NO_NAMES: readonly string[] = [];
+
 const NEVER = Number.POSITIVE_INFINITY;
 
 type Phase = 'idle' | 'sending' | 'responding' | 'done';
@@ -117,6 +119,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   #expectsContinue = false;
   #hasBodyBytes = false;
   #requestId = '';
+  /** Names the client's Connection field takes away. */
+  #nominated: readonly string[] = NO_NAMES;
 
   // Where it goes.
   #match: RouteMatch | undefined;
@@ -187,6 +191,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     this.#expectsContinue = false;
     this.#hasBodyBytes = false;
     this.#requestId = '';
+    this.#nominated = NO_NAMES;
     this.#requestBody.begin(head.isChunked ? 'chunked' : head.contentLength > 0 ? 'length' : 'none', head.contentLength);
     this.#match = undefined;
     this.#hit = undefined;
@@ -222,6 +227,11 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
       this.#expectsContinue = head.hasBody;
     }
     if (head.hasVia && this.#isLooping(head)) return REQUEST_ERRORS.loop;
+    if (head.hasConnectionOptions) {
+      const nominated = nominatedFields(head);
+      if (nominated === 'refused') return REQUEST_ERRORS.connectionNomination;
+      this.#nominated = nominated;
+    }
     if (this.method === 'TRACE' || this.method === 'OPTIONS') return this.#admitMaxForwards(head);
     return undefined;
   }
@@ -319,20 +329,15 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
       this.#refuse(FAILURES.noCluster, false);
       return;
     }
-    const nominated = head.hasConnectionOptions ? nominatedFields(head) : [];
-    if (nominated === 'refused') {
-      this.#refuse(REQUEST_ERRORS.connectionNomination, true);
-      return;
-    }
     this.#routeTimeoutMs = action.timeoutMs;
-    if (!this.#compose(head, choice, action.rewrite !== undefined, nominated)) return;
+    if (!this.#compose(head, choice, action.rewrite !== undefined)) return;
     this.#keepForResponse(head, choice.responseOps);
     this.#connect();
     this.#watchRequest();
   }
 
   /** 5: makes `#text`. False when it could not and the request has been answered. */
-  #compose(head: RequestHead, choice: ClusterChoice, rewrites: boolean, nominated: readonly string[]): boolean {
+  #compose(head: RequestHead, choice: ClusterChoice, rewrites: boolean): boolean {
     const host = this.#host;
     let path = this.path;
     let appended = host.identityLines;
@@ -366,7 +371,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     this.#text = requestText(head, {
       target: isRaw ? undefined : this.#query(path),
       host: isHostKept ? undefined : upstreamHost,
-      nominated,
+      nominated: this.#nominated,
       ops: choice.requestOps,
       keepsUnderscoreNames: this.#context.settings.underscoreNames === 'keep',
       isTrustedPeer: host.isTrustedPeer,
