@@ -35,12 +35,13 @@ export function checkHttpRoute(rule: ParsedHttpRoute, place: Place, isDelegate: 
 function checkActions(rule: ParsedHttpRoute, place: Place, isDelegate: boolean): void {
   const hasRoute = rule.route !== undefined && rule.route.length > 0;
   if (rule.delegate !== undefined) {
-    if (isDelegate) place.at('delegate').error('E_ROUTE', 'a delegate cannot delegate again');
-    else {
+    if (isDelegate) {
+      place.at('delegate').error('E_ROUTE', 'a delegate cannot delegate again');
+    } else {
       if (rule.redirect !== undefined) place.at('redirect').error('E_ROUTE', 'a rule with delegate cannot have redirect');
       if (rule.route !== undefined) place.at('route').error('E_ROUTE', 'a rule with delegate cannot have route');
-      return;
     }
+    return;
   }
   const excluded = (action: string): void => {
     if (hasRoute) place.at('route').error('E_ROUTE', `a rule cannot have both ${action} and route`, 'keep one of them');

@@ -1,4 +1,5 @@
 /** From a kind's name to its schema and rules: one row a kind. */
+import type { z } from 'zod';
 import type { ObjectMeta, AnyResource, ResourceKind } from '../resources.ts';
 import type { Place, ResourceId } from '../report.ts';
 import { checkDestinationRule } from './destination-rule.ts';
@@ -7,6 +8,7 @@ import { checkGateway } from './gateway.ts';
 import { gatewaySchema } from './gateway-schema.ts';
 import { checkServiceEntry, checkWorkloadEntry } from './service-entry.ts';
 import { serviceEntrySchema, workloadEntrySchema } from './service-entry-schema.ts';
+import { salvage } from './salvage.ts';
 import { checkShape, markTree, warnNotHonoured } from './shape.ts';
 import { checkVirtualService, withPresenceMatches } from './virtual-service.ts';
 import { virtualServiceSchema } from './virtual-service-schema.ts';
@@ -44,6 +46,17 @@ export function readKind(
   return read;
 }
 
+/** Further problems of a spec whose shape is wrong, as far as the rest of it can be checked. */
+function checkRest<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  place: Place,
+  check: (spec: z.infer<T>, place: Place) => void,
+): undefined {
+  const rest = salvage(schema, value, place);
+  if (rest !== undefined) check(rest.value, rest.place);
+}
+
 function readSpec(
   kind: ResourceKind,
   value: unknown,
@@ -51,27 +64,34 @@ function readSpec(
   id: ResourceId,
   metadata: ObjectMeta | undefined,
 ): KindAndSpec | undefined {
+  const { namespace } = id;
   switch (kind) {
     case 'VirtualService': {
       const spec = withPresenceMatches(value);
-      if (!checkShape(virtualServiceSchema, spec, place)) return undefined;
-      checkVirtualService(spec, place, id.namespace);
+      if (!checkShape(virtualServiceSchema, spec, place)) {
+        return checkRest(virtualServiceSchema, spec, place, (rest, at) => checkVirtualService(rest, at, namespace));
+      }
+      checkVirtualService(spec, place, namespace);
       return { kind, spec };
     }
     case 'DestinationRule':
-      if (!checkShape(destinationRuleSchema, value, place)) return undefined;
-      checkDestinationRule(value, place, id.namespace);
+      if (!checkShape(destinationRuleSchema, value, place)) {
+        return checkRest(destinationRuleSchema, value, place, (rest, at) => checkDestinationRule(rest, at, namespace));
+      }
+      checkDestinationRule(value, place, namespace);
       return { kind, spec: value };
     case 'Gateway':
-      if (!checkShape(gatewaySchema, value, place)) return undefined;
+      if (!checkShape(gatewaySchema, value, place)) return checkRest(gatewaySchema, value, place, checkGateway);
       checkGateway(value, place);
       return { kind, spec: value };
     case 'ServiceEntry':
-      if (!checkShape(serviceEntrySchema, value, place)) return undefined;
-      checkServiceEntry(value, place, id.namespace, metadata);
+      if (!checkShape(serviceEntrySchema, value, place)) {
+        return checkRest(serviceEntrySchema, value, place, (rest, at) => checkServiceEntry(rest, at, namespace, metadata));
+      }
+      checkServiceEntry(value, place, namespace, metadata);
       return { kind, spec: value };
     default:
-      if (!checkShape(workloadEntrySchema, value, place)) return undefined;
+      if (!checkShape(workloadEntrySchema, value, place)) return checkRest(workloadEntrySchema, value, place, checkWorkloadEntry);
       checkWorkloadEntry(value, place);
       return { kind, spec: value };
   }

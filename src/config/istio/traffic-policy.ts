@@ -31,7 +31,7 @@ export function checkTrafficPolicy(policy: ParsedTrafficPolicy | undefined, plac
     const at = place.at('tunnel');
     const protocol = tunnel.protocol ?? '';
     if (protocol !== '' && protocol !== 'CONNECT' && protocol !== 'POST') {
-      at.at('protocol').error('E_ENUM', `tunnel protocol must be CONNECT or POST, found ${show(protocol)}`);
+      at.at('protocol').error('E_PROTOCOL', `tunnel protocol must be CONNECT or POST, found ${show(protocol)}`);
     }
     if (!isFqdnOrIp(tunnel.targetHost))
       at.at('targetHost').error('E_HOST', `${show(tunnel.targetHost)} is no full host name or IP address`);
