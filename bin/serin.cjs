@@ -28,15 +28,22 @@ function findRuntime() {
   var platform = process.platform === 'win32' ? 'win' : process.platform;
   var packages = ['node-' + platform + '-' + process.arch, 'node-bin-' + platform + '-' + process.arch, 'node'];
   for (var i = 0; i < packages.length; i++) {
-    try {
-      var manifest = require.resolve(packages[i] + '/package.json');
-      var file = path.join(path.dirname(manifest), 'bin', executable);
-      if (majorOf(require(manifest).version) >= NEEDED_MAJOR && fs.existsSync(file)) return file;
-    } catch (notInstalled) {
-      continue;
-    }
+    var manifest = manifestOf(packages[i]);
+    if (manifest === null) continue;
+    var file = path.join(path.dirname(manifest), 'bin', executable);
+    if (majorOf(require(manifest).version) >= NEEDED_MAJOR && fs.existsSync(file)) return file;
   }
   return null;
+}
+
+/** Path of the package.json of an installed package, or null. */
+function manifestOf(name) {
+  try {
+    return require.resolve(name + '/package.json');
+  } catch (error) {
+    if (error.code === 'MODULE_NOT_FOUND') return null;
+    throw error;
+  }
 }
 
 function spawnWith(runtime) {

@@ -23,15 +23,12 @@ async function readText(request: Request): Promise<string> {
       headers: { connection: 'close' },
     });
   if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
-  const reader = request.body?.getReader();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  while (reader !== undefined) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    bytes += value.byteLength;
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength;
     if (bytes > MAX_BODY_BYTES) throw tooLarge();
-    chunks.push(value);
+    chunks.push(chunk);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));

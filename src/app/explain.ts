@@ -88,7 +88,7 @@ function requestView({ url, method = 'GET', headers = [] }: ExplainRequest): {
   // A fragment stays with the client; a URL without a scheme is meant as http.
   const target = parseAbsoluteTarget((url.includes('://') ? url : `http://${url}`).replace(/#.*$/s, ''));
   if (target === undefined) throw invalid(`expected a URL as http://reviews/reviews/0, found '${url}'`);
-  const [rawPath = '', query = ''] = splitOnce(target.rest, '?');
+  const [rawPath, query] = splitOnce(target.rest, '?');
   if (!/^[!-~]*$/.test(target.rest) || target.rest.includes('\\') || !hasValidTriplets(target.rest))
     throw invalid(`Serin answers 400 to the path '${rawPath}'`);
   const path = normalizePath(rawPath, { mergeSlashes: false, escapedSlashes: 'keep' });

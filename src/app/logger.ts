@@ -42,7 +42,7 @@ function formatLine(line: string, isTTY: boolean): string {
   // styleText looks at NO_COLOR itself.
   const shown = isTTY && colour !== undefined ? styleText(colour, word, { stream: process.stderr }) : word;
   const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${fieldText(value)}`);
-  return `${String(time)} ${shown} ${printableLine(cut(String(msg ?? '')))}${rest.length === 0 ? '' : ' '}${rest.join('')}`;
+  return `${String(time)} ${shown} ${printableLine(cut(typeof msg === 'string' ? msg : ''))}${rest.length === 0 ? '' : ' '}${rest.join('')}`;
 }
 
 function fieldText(value: unknown): string {

@@ -134,12 +134,24 @@ export class Pipeline {
       try {
         await this.#bringIntoForce(candidate);
       } catch (error) {
-        persist(before.overlay);
+        this.#takeBack(() => persist(before.overlay));
         throw error;
       }
       this.#log('overlay changed', before.effective, before.diagnostics);
       return { before, after: this.#inForce };
     });
+  }
+
+  /** The failure that led here is the one to report; a second one would leave a restart with what never was in force, and is said. */
+  #takeBack(persist: () => void): void {
+    try {
+      persist();
+    } catch (error) {
+      this.#deps.logger.error(
+        { err: error },
+        'the stored overlay is not the one in force: it could not be taken back, and a restart would use it',
+      );
+    }
   }
 
   /** The addresses behind a name have changed. */

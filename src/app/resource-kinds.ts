@@ -44,7 +44,7 @@ export function findKind(text: string): { readonly plural: string } | { readonly
     found ?? {
       nearest: nearest(
         written,
-        all.flatMap(({ plural, aliases }) => [plural, ...aliases.filter((alias) => alias.length > 3)]),
+        all.flatMap(({ plural, aliases }) => [plural].concat(aliases)).filter((name) => name.length > 3),
       ),
     }
   );

@@ -45,7 +45,7 @@ export const DEFAULT_MESH: Address = { host: '127.0.0.1', port: 15001 };
 export const DEFAULT_ADMIN: Address = { host: '127.0.0.1', port: 15000 };
 export const DEFAULT_DRAIN_TIMEOUT_MS = 30_000;
 
-export interface ServedListener extends BoundListener {
+interface ServedListener extends BoundListener {
   /** `namespace/name` of the Gateways it serves; empty for mesh. */
   readonly gateways: readonly string[];
 }
@@ -147,10 +147,10 @@ function openDirectory(directory: string, clock: Clock, logger: Logger, parts: P
 
 function servedListeners(pipeline: Pipeline): ServedListener[] {
   const { table, bound } = pipeline.inForce;
-  return bound.map((listener) => ({
-    ...listener,
-    gateways: table.listeners.find(({ name }) => name === listener.listener)?.gateways ?? [],
-  }));
+  return bound.map(({ listener, host, port }) => {
+    const gateways = table.listeners.find(({ name }) => name === listener)?.gateways ?? [];
+    return { listener, host, port, gateways };
+  });
 }
 
 function logHealth(logger: Logger, { host, address, port, path, healthy, detail }: EndpointHealth): void {

@@ -5,7 +5,7 @@
 import { styleText } from 'node:util';
 import { EXIT } from './exit.ts';
 
-export type Style = Parameters<typeof styleText>[0];
+type Style = Parameters<typeof styleText>[0];
 
 export interface Io {
   /** Results; the text is complete lines. */

@@ -5,6 +5,8 @@ import { run } from './program.ts';
 
 endWithLauncher();
 // `exitCode` and not `exit()`: what is still on its way to stdout gets there.
-void run(process.argv.slice(2), processIo()).then((code) => {
-  process.exitCode = code;
-});
+async function main(): Promise<void> {
+  process.exitCode = await run(process.argv.slice(2), processIo());
+}
+
+void main();

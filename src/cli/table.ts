@@ -15,14 +15,21 @@ export function formatTable(headings: readonly string[], rows: readonly (readonl
 export function formatColumns(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map(printableLine));
   const widths: number[] = [];
-  for (const row of cells) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, [...cell].length);
+  for (const row of cells) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, widthOf(cell));
   return cells
     .map(
       (row) =>
         `${row
-          .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - [...cell].length))
+          .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)))
           .join('   ')
           .trimEnd()}\n`,
     )
     .join('');
+}
+
+const SEGMENTER = new Intl.Segmenter();
+
+/** Characters as a reader counts them. */
+function widthOf(text: string): number {
+  return /^[ -~]*$/.test(text) ? text.length : [...SEGMENTER.segment(text)].length;
 }

@@ -186,11 +186,11 @@ describe('a changed file', () => {
   test('takes effect without losing a request', async () => {
     const process = await up({ v1: 100, v2: 0 });
     const agent = new Agent({ keepAlive: true, maxSockets: 4 });
-    let running = true;
+    const stop = new AbortController();
     let asked = 0;
     const load = Promise.all(
       Array.from({ length: 4 }, async () => {
-        while (running) {
+        while (!stop.signal.aborted) {
           const { status } = await ask(process.address('mesh'), { ...REVIEWS, agent });
           expect(status).toBe(200);
           asked++;
@@ -207,7 +207,7 @@ describe('a changed file', () => {
       await process.logged(/configuration changed: changed VirtualService default\/reviews; now/, from);
       expect(await tally(process.address('mesh'), 20, REVIEWS)).toEqual({ [expected]: 20 });
     }
-    running = false;
+    stop.abort();
     await load;
     agent.destroy();
     expect(asked).toBeGreaterThan(0);
@@ -367,6 +367,17 @@ describe('the other verbs against a running Serin', () => {
     expect(JSON.parse(out)).toMatchObject({ explanation: { listener: '80', outcome: 'forward' } });
     expect((await cli('explain', '--listener', '81', 'http://reviews/')).code).toBe(5);
   });
+});
+
+test('an exception nobody caught is counted and logged, and ends nothing', async () => {
+  save(yaml({ v1: 100, v2: 0 }));
+  const trap = join(directory, 'trap.mjs');
+  writeFileSync(trap, "process.on('SIGUSR2', () => { throw new Error('boom') });");
+  const process = await start(ADDRESSES, [globalThis.process.execPath, '--import', trap, MAIN]).ready();
+  process.signal('SIGUSR2');
+  await process.logged(/an exception nobody caught.*boom/);
+  expect((await ask(process.address('mesh'), REVIEWS)).body).toBe('v1');
+  expect(await metric(process, 'serin_uncaught_exceptions_total')).toBe(1);
 });
 
 describe('ending', () => {
