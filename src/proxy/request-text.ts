@@ -2,7 +2,7 @@
  * The head a request gets on its way upstream: the client's bytes by range, without what is hop-by-hop or not theirs to say, with what a
  * gateway adds (RFC 9110 §7.6; reliability P36 to P45).
  */
-import { FIRST_HOP_BY_HOP, FieldKind, nameIs } from '../http/field-kind.ts';
+import { FIRST_HOP_BY_HOP, FieldKind, fieldKind, nameIs } from '../http/field-kind.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { FoldedHeaderOps } from './route-runtime.ts';
 import { isDropped } from './route-runtime.ts';
@@ -23,6 +23,8 @@ export interface RequestRewrite {
   /** Complete lines appended last: identity, Via, request id, formatted operations. */
   readonly appended: string;
 }
+
+const TE = 'te: trailers\r\nconnection: te\r\n';
 
 export function requestText(head: RequestHead, rewrite: RequestRewrite): string {
   const { bytes } = head;
@@ -57,10 +59,11 @@ export function requestText(head: RequestHead, rewrite: RequestRewrite): string 
         isKept = rewrite.isTrustedPeer && !head.isNamed(field, 'x-forwarded-for');
         break;
       case FieldKind.underscore:
-        isKept = rewrite.keepsUnderscoreNames;
+        isKept = rewrite.keepsUnderscoreNames && (rewrite.isTrustedPeer || !isIdentityInDisguise(head.name(field)));
         break;
       case FieldKind.te:
-        if (acceptsTrailers(head.value(field))) added += 'te: trailers\r\nconnection: te\r\n';
+        if (added.includes(TE) || !acceptsTrailers(head.value(field))) break;
+        added += TE;
         break;
       case FieldKind.maxForwards:
         // RFC 9110 §7.6.2: only OPTIONS and TRACE count it down; TRACE never comes this far.
@@ -83,12 +86,19 @@ export function requestText(head: RequestHead, rewrite: RequestRewrite): string 
   if (rewrite.isTrustedPeer) {
     const believed = head.joined('x-forwarded-for');
     added += `x-forwarded-for: ${believed === undefined ? '' : `${believed}, `}${rewrite.peerAddress}\r\n`;
+    if (head.joined('x-forwarded-proto') === undefined) added += 'x-forwarded-proto: http\r\n';
   }
   return `${text}${added}${rewrite.appended}\r\n`;
 }
 
 function isNominated(nominated: readonly string[], head: RequestHead, field: number): boolean {
   return nominated.some((name) => nameIs(head.bytes, head.nameStart(field), head.nameEnd(field), name));
+}
+
+/** `X_Forwarded_For` and the like: whoever reads `_` as `-` would believe it (reliability P41). */
+function isIdentityInDisguise(name: string): boolean {
+  const bytes = Buffer.from(name.replaceAll('_', '-'), 'latin1');
+  return fieldKind(bytes, 0, bytes.length) === FieldKind.identity;
 }
 
 /** Whether a TE field says `trailers` without parameters (RFC 9110 §10.1.4). */
