@@ -840,11 +840,15 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
 
   /** The response cannot be completed: the client has to see that (reliability P55). */
   #breakOff(flag: ResponseFlag): void {
+    const { framing } = this.#responseBody;
+    const isEndedByClose = this.#isHttp10 && (framing === 'chunked' || framing === 'untilClose');
     this.#flag = flag;
     this.#dropUpstream();
     this.#phase = 'done';
     this.#account();
-    this.#host.socket.destroy();
+    // Where the close ends the body a FIN would make it look complete; only a reset tells.
+    if (isEndedByClose) this.#host.socket.resetAndDestroy();
+    else this.#host.socket.destroy();
   }
 
   /** The request itself turned out broken while its body was on the way: the upstream must not take it for complete (reliability P33). */
