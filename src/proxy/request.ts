@@ -117,7 +117,6 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   #isHttp10 = false;
   #acceptsTrailers = false;
   #expectsContinue = false;
-  #hasBodyBytes = false;
   #requestId = '';
   /** Names the client's Connection field takes away. */
   #nominated: readonly string[] = NO_NAMES;
@@ -189,7 +188,6 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     this.#closes = head.closes || context.isDraining;
     this.#acceptsTrailers = false;
     this.#expectsContinue = false;
-    this.#hasBodyBytes = false;
     this.#requestId = '';
     this.#nominated = NO_NAMES;
     this.#requestBody.begin(head.isChunked ? 'chunked' : head.contentLength > 0 ? 'length' : 'none', head.contentLength);
@@ -452,7 +450,9 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
 
   /** Whether the rest of a body that nobody will read is small enough to be read and thrown away (reliability P35). */
   #canOutlive(body: BodyReader): boolean {
-    if (body.isDone || (this.#expectsContinue && !this.#hasBodyBytes)) return true;
+    if (body.isDone) return true;
+    // A client that was waiting for a 100 may send the body now or leave it out: what comes next cannot be told apart.
+    if (this.#expectsContinue) return false;
     return body.framing === 'chunked' || body.remaining <= DISCARDED_BYTES;
   }
 
@@ -507,7 +507,6 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     const body = this.#requestBody;
     let at = from;
     while (at < to && !body.isDone) {
-      this.#hasBodyBytes = true;
       at = body.take(bytes, at, to);
       if (body.error !== undefined) {
         this.#abandonRequest(body.error);
@@ -702,10 +701,10 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     this.#isChunkedDown = isUnframed && !this.#isHttp10;
     if (isUnframed && this.#isHttp10) this.#closes = true;
     if (context.isDraining) this.#closes = true;
-    // RFC 9112 §9.3: an answer before the end of the request leaves the rest of it on the connection. A client that still waits for its 100
-    // sends none (RFC 9110 §10.1.1).
+    // RFC 9112 §9.3: an answer before the end of the request leaves the rest of it on the connection. Of a client that still waits for its 100
+    // nobody can tell whether it sends the rest or leaves it out, and the wrong guess takes data for a request.
     const isEarly = !this.#requestBody.isDone;
-    if (isEarly && !(this.#expectsContinue && !this.#hasBodyBytes)) this.#closes = true;
+    if (isEarly) this.#closes = true;
     this.#isUpstreamReusable = !head.closes && framing !== 'untilClose' && !isEarly;
     const cluster = choice?.cluster.cluster;
     this.#idleMs = cluster?.idleTimeoutMs ?? 0;
@@ -817,8 +816,6 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   #finish(): void {
     this.#phase = 'done';
     this.#account();
-    const isAbandoned = this.#expectsContinue && !this.#hasBodyBytes;
-    if (isAbandoned) this.#requestBody.begin('none', 0);
     this.#host.onExchangeDone(this.#closes, this.#requestBody);
   }
 
