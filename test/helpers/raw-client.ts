@@ -29,9 +29,9 @@ export class RawClient extends RawSocket {
     let found: ReferenceResponse | undefined;
     await this.until(() => {
       found = readResponse(this.received, this.#read, requestMethod, this.isEnded);
-      return found !== undefined || this.isClosed;
+      return found !== undefined || this.isEnded || this.isClosed;
     }, 'a response');
-    if (found === undefined) throw new Error(`the connection closed before a complete response: ${JSON.stringify(this.text)}`);
+    if (found === undefined) throw new Error(`the stream ended before a complete response: ${JSON.stringify(this.text)}`);
     this.#read = found.end;
     return found;
   }
