@@ -29,6 +29,10 @@ export interface DataPlaneUpdate {
   readonly clusterSlots: readonly number[];
   /** By cluster and endpoint; -1 where nothing checks it. */
   readonly healthSlots: readonly (readonly number[])[];
+  /** Statistics slots of `RoutingTable.observations`, good and bad, by key. */
+  readonly observationSlots: ReadonlyMap<string, readonly [good: number, bad: number]>;
+  /** Health slots of `RoutingTable.killSwitches`, by key. */
+  readonly killSlots: ReadonlyMap<string, number>;
 }
 
 interface Prepared {
@@ -189,7 +193,14 @@ export class DataPlane {
 
   #generation(update: DataPlaneUpdate): Generation {
     const clusters = update.table.clusters.map((cluster, index) => this.#cluster(cluster, index, update));
-    return new Generation(update.table, clusters);
+    return new Generation(update.table, {
+      clusters,
+      observe: (key) => {
+        const slots = update.observationSlots.get(key);
+        return slots && { good: this.#stats.cluster(slots[0]), bad: this.#stats.cluster(slots[1]) };
+      },
+      killSlot: (key) => update.killSlots.get(key),
+    });
   }
 
   #cluster(cluster: Cluster, index: number, update: DataPlaneUpdate): ClusterRuntime {

@@ -4,19 +4,18 @@
 import type { ListenerMatcher } from '../routing/matcher.ts';
 import { Matcher } from '../routing/matcher.ts';
 import type { Route, RoutingTable } from '../routing/table.ts';
-import type { ClusterRuntime } from './cluster-runtime.ts';
-import type { RouteRuntime } from './route-runtime.ts';
+import type { RouteParts, RouteRuntime } from './route-runtime.ts';
 import { routeRuntime } from './route-runtime.ts';
 
 export class Generation {
   readonly table: RoutingTable;
-  readonly clusters: readonly ClusterRuntime[];
+  readonly #parts: RouteParts;
   readonly #matcher: Matcher;
   readonly #routes = new Map<Route, RouteRuntime>();
 
-  constructor(table: RoutingTable, clusters: readonly ClusterRuntime[]) {
+  constructor(table: RoutingTable, parts: RouteParts) {
     this.table = table;
-    this.clusters = clusters;
+    this.#parts = parts;
     this.#matcher = new Matcher(table);
   }
 
@@ -27,7 +26,7 @@ export class Generation {
   route(route: Route): RouteRuntime {
     const known = this.#routes.get(route);
     if (known !== undefined) return known;
-    const made = routeRuntime(route, this.clusters);
+    const made = routeRuntime(route, this.#parts);
     this.#routes.set(route, made);
     return made;
   }

@@ -81,8 +81,11 @@ class ProxyHandle implements Proxy {
         healthCheck === undefined ? -1 : this.health.slot(healthKey(endpoint.address, endpoint.port, healthCheck.path)),
       );
     });
+    const { observations = [], killSwitches = [] } = table;
     const update = {
       table,
+      observationSlots: new Map(observations.map((key) => [key, [this.stats.slot(`${key}|good`), this.stats.slot(`${key}|bad`)] as const])),
+      killSlots: new Map(killSwitches.map((key) => [key, this.health.slot(key)])),
       clusterSlots,
       healthSlots,
       statsSegments: this.stats.segments(),

@@ -13,6 +13,7 @@ import type {
   Route,
   WeightedCluster,
 } from '../routing/table.ts';
+import type { ClusterCounters } from '../telemetry/cluster-counters.ts';
 import type { ClusterRuntime } from './cluster-runtime.ts';
 
 /** Operations folded: what goes of the message as it came, and what is appended after it. */
@@ -76,6 +77,23 @@ export interface ClusterChoice {
   readonly responseOps: FoldedHeaderOps;
   /** Replaces Host; the destination's own before the route's. */
   readonly hostRewrite: string | undefined;
+  /** Where attempts are counted for the release this is an arm of. */
+  readonly observation: Observation | undefined;
+  /** Health slot that sends requests to `fallback` once it is unhealthy; -1 where there is none. */
+  readonly killSlot: number;
+  readonly fallback: ClusterChoice | undefined;
+}
+
+export interface Observation {
+  readonly good: ClusterCounters;
+  readonly bad: ClusterCounters;
+}
+
+/** What routes are made of, by the names and indexes the table uses. */
+export interface RouteParts {
+  readonly clusters: readonly ClusterRuntime[];
+  observe(key: string): Observation | undefined;
+  killSlot(key: string): number | undefined;
 }
 
 export interface ForwardRuntime {
@@ -92,22 +110,28 @@ export interface LocalRuntime {
 
 export type RouteRuntime = ForwardRuntime | LocalRuntime;
 
-export function routeRuntime(route: Route, clusters: readonly ClusterRuntime[]): RouteRuntime {
+export function routeRuntime(route: Route, parts: RouteParts): RouteRuntime {
   const { action } = route;
   if (action.kind !== 'forward') return { kind: 'local', action, responseOps: foldHeaderOps([route.responseHeaders]) };
   const choices = new Map<WeightedCluster, ClusterChoice>();
-  for (const weighted of action.clusters) {
-    const cluster = clusters[weighted.cluster];
-    if (cluster === undefined)
-      throw new Error(`broken invariant: route ${route.name} names cluster ${weighted.cluster} of ${clusters.length}`);
-    choices.set(weighted, {
-      weighted,
-      cluster,
-      // Cluster first, route after it: compile() has settled precedence by where it put each operation.
-      requestOps: foldHeaderOps([weighted.requestHeaders, route.requestHeaders]),
-      responseOps: foldHeaderOps([weighted.responseHeaders, route.responseHeaders]),
-      hostRewrite: weighted.hostRewrite ?? action.rewrite?.host,
-    });
-  }
+  for (const weighted of action.clusters) choices.set(weighted, clusterChoice(route, action, weighted, parts));
   return { kind: 'forward', action, choices };
+}
+
+function clusterChoice(route: Route, action: ForwardAction, weighted: WeightedCluster, parts: RouteParts): ClusterChoice {
+  const cluster = parts.clusters[weighted.cluster];
+  if (cluster === undefined) throw new Error(`broken invariant: route ${route.name} names cluster ${weighted.cluster} of ${parts.clusters.length}`);
+  const { release } = weighted;
+  const fallback = release?.fallback;
+  return {
+    weighted,
+    cluster,
+    // Cluster first, route after it: compile() has settled precedence by where it put each operation.
+    requestOps: foldHeaderOps([weighted.requestHeaders, route.requestHeaders]),
+    responseOps: foldHeaderOps([weighted.responseHeaders, route.responseHeaders]),
+    hostRewrite: weighted.hostRewrite ?? action.rewrite?.host,
+    observation: release && parts.observe(release.observation),
+    killSlot: (release?.killSwitch === undefined ? undefined : parts.killSlot(release.killSwitch)) ?? -1,
+    fallback: fallback && clusterChoice(route, action, fallback, parts),
+  };
 }

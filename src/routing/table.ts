@@ -11,6 +11,9 @@ export interface RoutingTable {
   readonly listeners: readonly Listener[];
   /** `WeightedCluster.cluster` is an index into this list. */
   readonly clusters: readonly Cluster[];
+  /** Every `ReleaseArm.observation` and `killSwitch` that occurs; absent while nothing is released. */
+  readonly observations?: readonly string[];
+  readonly killSwitches?: readonly string[];
 }
 
 /** Name of the listener for services addressed by their own name; every other listener belongs to Gateways. */
@@ -118,6 +121,8 @@ export interface ForwardAction {
   /** Sum of the weights; with a single cluster it is 1 whatever was written. */
   readonly totalWeight: number;
   readonly rewrite?: Rewrite;
+  /** How the share of a request is drawn; absent: independently for each request. */
+  readonly assignment?: Assignment;
   /** Whole transaction including retries, ms; 0: none (Istio's default). */
   readonly timeoutMs: number;
 }
@@ -130,6 +135,31 @@ export interface WeightedCluster {
   readonly responseHeaders: HeaderOps;
   /** Replaces Host, from `headers.request.set.Host` of this destination. */
   readonly hostRewrite?: string;
+  /** Present while this destination is an arm of a release. */
+  readonly release?: ReleaseArm;
+}
+
+/**
+ * Assignment by user: the bucket is `bucketOf(salt, value of the first key the request has)`, and the clusters own the buckets in list order, so a
+ * growing first weight only adds users to it. A request without any key is drawn independently.
+ */
+export interface Assignment {
+  readonly salt: string;
+  readonly keys: readonly AssignmentKey[];
+}
+
+export type AssignmentKey =
+  | { readonly kind: 'header'; readonly name: string }
+  /** With `maxAgeSeconds` the cookie is set, to a random value, where a request has no key at all. */
+  | { readonly kind: 'cookie'; readonly name: string; readonly maxAgeSeconds?: number }
+  | { readonly kind: 'sourceAddress' };
+
+export interface ReleaseArm {
+  /** Attempts sent here count under the statistics keys `OBSERVATION|good` and `OBSERVATION|bad`. One weight of one release: its stratum. */
+  readonly observation: string;
+  /** Canaries only: a health key; once it is set unhealthy, `fallback` serves instead, and is not counted for either arm. */
+  readonly killSwitch?: string;
+  readonly fallback?: WeightedCluster;
 }
 
 export interface Rewrite {
