@@ -221,7 +221,7 @@ function checkRedirect(redirect: HttpRedirect, place: Place, matches: readonly H
   }
 }
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const LARGE_BODY = 100 * 1024;
 const MAX_BODY = 1024 * 1024;
 
