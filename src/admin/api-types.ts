@@ -5,7 +5,7 @@
  *     GET    /api/v1/resources/{kind}/{namespace}/{name}  one of them
  *     GET    /api/v1/listeners, /clusters, /endpoints     List of what was compiled from them
  *     POST   /api/v1/explain                              ExplainRequest -> ExplainResult
- *     GET    /api/v1/shifts                               ShiftList
+ *     GET    /api/v1/shifts                               {items: Shift[]}
  *     PUT    /api/v1/shifts/{namespace}/{host}            ShiftRequest -> ShiftResult, after it is durable and in force
  *     DELETE /api/v1/shifts/{namespace}/{host}            ShiftResult
  */
@@ -41,14 +41,13 @@ export const ShiftRequest = z.strictObject({ weights: Weights });
 
 export const Shift = z.object({ host: z.string(), weights: Weights });
 export type Shift = z.infer<typeof Shift>;
-export const ShiftList = z.object({ items: z.array(Shift) });
 
 export const ShiftResult = z.object({
   /** The long name of the service. */
   host: z.string(),
   /** Weights by subset before and after; empty where no rule splits by subset. */
-  before: Weights,
-  after: Weights,
+  before: z.record(z.string(), z.number()),
+  after: z.record(z.string(), z.number()),
   /** Version of the routing table in force from now on. */
   version: z.string(),
   /** Worth knowing, nothing wrong. */

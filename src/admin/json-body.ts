@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { type FieldError, ProblemError } from './problem.ts';
 
-export const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const MAX_DEPTH = 64;
 const RESERVED_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -38,7 +38,7 @@ async function readText(request: Request): Promise<string> {
 }
 
 /** @throws ProblemError 400 with line and column where the parser knows them */
-export function parseStrictJson(text: string): unknown {
+function parseStrictJson(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 
-export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
+const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
 const TITLES = {
   E_ADMIN_UNAUTHORIZED: 'the request has no valid token',

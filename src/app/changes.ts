@@ -24,7 +24,7 @@ export function countResources(snapshot: Snapshot): string {
   return parts.length === 0 ? 'no resources' : parts.join(', ');
 }
 
-export function resourcesOf(snapshot: Snapshot): AnyResource[] {
+function resourcesOf(snapshot: Snapshot): AnyResource[] {
   return [
     ...snapshot.virtualServices,
     ...snapshot.destinationRules,

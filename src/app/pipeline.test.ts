@@ -52,6 +52,7 @@ async function started(logger = silentLogger(), overlay: Overlay = EMPTY_OVERLAY
       paths: [file],
       listen: [],
       mesh: { host: '127.0.0.1', port: 0 },
+      sharesPorts: false,
       proxy: { apply },
       dns: { resolve: (table) => table, ready: () => Promise.resolve() },
       health: { apply: () => undefined },

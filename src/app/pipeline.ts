@@ -19,6 +19,7 @@ import type { RoutingTable } from '../routing/table.ts';
 import type { DnsResolver } from '../workload/dns.ts';
 import type { HealthChecker } from '../workload/health-check.ts';
 import { countResources, describeChanges } from './changes.ts';
+import { requireFree } from './free-address.ts';
 import { type Address, bindingsFor, describeListenError, type ListenMapping, ownListeners } from './listen.ts';
 import type { Logger } from './logger.ts';
 
@@ -55,6 +56,8 @@ export interface PipelineDeps {
   readonly paths: readonly string[];
   readonly listen: readonly ListenMapping[];
   readonly mesh: Address | 'off';
+  /** The data plane has several workers, which bind with SO_REUSEPORT. */
+  readonly sharesPorts: boolean;
   readonly proxy: Pick<Proxy, 'apply'>;
   readonly dns: Pick<DnsResolver, 'resolve' | 'ready'>;
   readonly health: Pick<HealthChecker, 'apply'>;
@@ -219,8 +222,9 @@ export class Pipeline {
   }
 
   async #bringIntoForce(candidate: Candidate): Promise<void> {
-    const { proxy, dns, health, listen, mesh, clock } = this.#deps;
+    const { proxy, dns, health, listen, mesh, clock, sharesPorts } = this.#deps;
     const bindings = bindingsFor(candidate.compiled, listen, mesh);
+    if (sharesPorts) await requireFree(bindings, this.#inForce.bound);
     dns.resolve(candidate.compiled);
     await dns.ready();
     const table = dns.resolve(candidate.compiled);

@@ -63,7 +63,7 @@ export interface RunningServer {
 
 /** @throws ConfigError, ListenError, AdminListenError, StateError; then nothing is left running. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { paths, listen = [], mesh = DEFAULT_MESH, logger = silentLogger(), clock = systemClock } = options;
+  const { paths, listen = [], mesh = DEFAULT_MESH, workers = 1, logger = silentLogger(), clock = systemClock } = options;
   const parts = new Parts();
   try {
     const { state, token } = openDirectory(options.stateDirectory, clock, logger, parts);
@@ -72,7 +72,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 
     const proxy = parts.add(
       createProxy({
-        workers: options.workers ?? 1,
+        workers,
         onInternalError: (error) => logger.error({ err: error }, 'a request failed inside Serin'),
       }),
     );
@@ -80,7 +80,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       new HealthChecker({ board: proxy.health, clock, random: systemRandom(), onChange: (endpoint) => logHealth(logger, endpoint) }),
     );
     const dns = parts.add(new DnsResolver({ clock, onChange: () => pipeline.refreshNames() }));
-    const pipeline = parts.add(new Pipeline({ paths, listen, mesh, proxy, dns, health, clock, logger }, overlay));
+    const pipeline = parts.add(new Pipeline({ paths, listen, mesh, sharesPorts: workers > 1, proxy, dns, health, clock, logger }, overlay));
     // Watched before it is read, so that no change falls in between.
     const watcher = parts.add(watchFiles(paths, () => void pipeline.reload()));
     await watcher.ready;

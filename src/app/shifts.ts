@@ -100,7 +100,7 @@ function refuse(diagnostics: readonly Diagnostic[]): void {
  * How the rules of a snapshot split the traffic of a service over its subsets: the weights of the rule that splits it, else of the last rule that
  * sends it to subsets. Empty where no rule names a subset of it.
  */
-export function splitOf(snapshot: Snapshot, host: string): Weights {
+function splitOf(snapshot: Snapshot, host: string): Weights {
   const rules = snapshot.virtualServices.flatMap(({ metadata, spec }) =>
     (spec.http ?? []).filter((rule) => isAllOf(rule, host, metadata.namespace)),
   );

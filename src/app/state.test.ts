@@ -153,7 +153,7 @@ describe('damage', () => {
   test.each([
     ['a directory', () => mkdirSync(join(directory, 'state.db'))],
     ['a link', () => symlinkSync('/etc/hostname', join(directory, 'state.db'))],
-    ['a pipe', () => expect(spawnSync('mkfifo', [join(directory, 'state.db')]).status).toBe(0)],
+    ['a pipe', () => expect(spawnSync('sh', ['-c', 'mkfifo "$0"', join(directory, 'state.db')]).status).toBe(0)],
   ])('%s in the place of the file is refused without hanging', (_what, lay) => {
     lay();
     expect(() => openState(directory, clock)).toThrow(/not a plain file/);

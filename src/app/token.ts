@@ -10,7 +10,7 @@ import { requirePlainFile } from './state-directory.ts';
 const TOKEN_BYTES = 32;
 const TOKEN_TEXT = /^[A-Za-z0-9_-]{43}$/;
 
-export const tokenFile = (directory: string): string => join(directory, 'token');
+const tokenFile = (directory: string): string => join(directory, 'token');
 
 /** For clients. Undefined when there is none, or none that looks like one. @throws what reading throws other than ENOENT (EACCES, say). */
 export function readToken(directory: string): string | undefined {

@@ -11,7 +11,7 @@ import type { Io } from './io.ts';
 export type AddCommand = (program: Command, io: Io, done: (code: ExitCode) => void) => Command;
 
 /** Parser of an option that may be given several times. */
-export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
 }
 

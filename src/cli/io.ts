@@ -1,6 +1,6 @@
 /**
  * The world a command sees, handed in so that tests run commands in-process: streams, environment, standard input. Results go to `out`,
- * messages to `err`; a reader that went away (`| head -1`) ends the program in silence.
+ * messages to `err`; a reader of results that went away (`| head -1`) ends the program in silence.
  */
 import { styleText } from 'node:util';
 import { EXIT } from './exit.ts';
@@ -14,23 +14,30 @@ export interface Io {
   err(text: string): void;
   /** Coloured where stdout is a terminal that wants it (`NO_COLOR`, `FORCE_COLOR`, `TERM`). */
   paint(style: Style, text: string): string;
+  /** From now on output that cannot be written does not end the program: it carries traffic. */
+  outliveOutput(): void;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** All of standard input. */
   readInput(): Promise<Uint8Array>;
 }
 
 export function processIo(): Io {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(EXIT.ok);
-      if (stream === process.stdout) process.stderr.write(`serin: cannot write to standard output: ${error.message}\n`);
-      process.exit(EXIT.other);
-    });
-  }
+  let endsWithOutput = true;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!endsWithOutput) return;
+    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+    process.stderr.write(`serin: cannot write to standard output: ${error.message}\n`);
+    process.exit(EXIT.other);
+  });
+  // Messages that nobody can read are lost; the work goes on.
+  process.stderr.on('error', () => undefined);
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     paint: (style, text) => styleText(style, text, { stream: process.stdout }),
+    outliveOutput: () => {
+      endsWithOutput = false;
+    },
     env: process.env,
     readInput: async () => {
       const chunks: Uint8Array[] = [];

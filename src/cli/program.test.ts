@@ -76,6 +76,7 @@ async function serin(args: readonly string[], input = ''): Promise<Result> {
     out: (text) => void (out += text),
     err: (text) => void (err += text),
     paint: (_style, text) => text,
+    outliveOutput: () => undefined,
     env: {},
     readInput: () => Promise.resolve(Buffer.from(input)),
   };

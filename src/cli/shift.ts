@@ -41,7 +41,7 @@ export const shiftCommand: AddCommand = (program, io): Command =>
     });
 
 /** @throws CliError 2 naming the argument that is wrong */
-export function parseWeights(pairs: readonly string[]): Weights {
+function parseWeights(pairs: readonly string[]): Weights {
   if (pairs.length === 0)
     throw new CliError(EXIT.usage, 'no weights given', 'as in: serin shift reviews v1=90 v2=10, or --reset to drop a shift');
   const weights = new Map<string, number>();

@@ -78,6 +78,7 @@ async function up(more: readonly string[], options: UpOptions, io: Io): Promise<
   const server = await start(paths, options, io, logger);
   // Before anybody is told that it is ready: who reads `ready` may signal at once.
   const stopped = runUntilStopped(server, logger);
+  io.outliveOutput();
   io.out(addressLines(server));
   io.out('ready\n');
   await stopped;

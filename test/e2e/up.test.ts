@@ -166,6 +166,19 @@ describe('starting', () => {
     await close(taken);
   });
 
+  test('a port that another Serin shares among its workers is in use, too', async () => {
+    const first = await up({ v1: 100, v2: 0 }, [...ADDRESSES, '--workers', '2']);
+    const { host, port } = first.address('mesh');
+    state = join(directory, 'other-state');
+    const second = await start(['--mesh', `${host}:${port}`, '--listen', '80=127.0.0.1:0', '--admin', '127.0.0.1:0', '--workers', '2'])
+      .finished;
+    expect(second.code).toBe(1);
+    expect(second.err).toContain(`${host}:${port} is in use`);
+    save(yaml({ v1: 0, v2: 100 }));
+    await first.logged(/configuration changed/);
+    expect(await tally(first.address('mesh'), 20, REVIEWS)).toEqual({ v2: 20 });
+  });
+
   test('an admin address that other machines can reach: exit 1', async () => {
     save(yaml({ v1: 1, v2: 1 }));
     const { code, err } = await start(['--mesh', '127.0.0.1:0', '--listen', '80=127.0.0.1:0', '--admin', '0.0.0.0:0']).finished;
@@ -378,6 +391,23 @@ test('an exception nobody caught is counted and logged, and ends nothing', async
   await process.logged(/an exception nobody caught.*boom/);
   expect((await ask(process.address('mesh'), REVIEWS)).body).toBe('v1');
   expect(await metric(process, 'serin_uncaught_exceptions_total')).toBe(1);
+});
+
+test('a log nobody reads any more, or on a full disk, does not end it', async () => {
+  const unread = await up();
+  unread.child.stdout?.destroy();
+  unread.child.stderr?.destroy();
+  const full = new SerinProcess(['up', '-f', config, '--state', join(directory, 'full'), ...ADDRESSES], {
+    command: ['sh', '-c', 'exec "$@" 2>/dev/full', 'sh', globalThis.process.execPath, MAIN],
+  });
+  started.push(full);
+  await full.ready();
+  save(yaml({ v1: 0, v2: 100 }));
+  for (const process of [unread, full]) {
+    await expect.poll(async () => (await ask(process.address('mesh'), REVIEWS)).body).toBe('v2');
+    process.signal('SIGTERM');
+    expect(await process.finished).toMatchObject({ code: 0 });
+  }
 });
 
 describe('ending', () => {
