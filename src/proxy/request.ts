@@ -14,12 +14,15 @@
  *
  * One object a downstream connection, used again for each request. Nothing here awaits, and no closure is made a request.
  */
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
+import { BUCKETS, bucketOf } from '../base/bucket.ts';
 import { BodyReader } from '../http/body-reader.ts';
 import type { BodyFraming } from '../http/body-reader.ts';
 import { isForwardableTrailer } from '../http/chunked.ts';
 import { nominatedFields } from '../http/connection-options.ts';
+import { cookieValue } from '../http/cookie.ts';
 import { FieldKind } from '../http/field-kind.ts';
 import { GrowingBuffer } from '../http/growing-buffer.ts';
 import { Scan } from '../http/head.ts';
@@ -34,7 +37,7 @@ import type { Hit } from '../routing/matcher.ts';
 import { redirectLocation } from '../routing/redirect.ts';
 import type { RequestView } from '../routing/request-view.ts';
 import { rewritePath } from '../routing/rewrite.ts';
-import type { RouteMatch } from '../routing/table.ts';
+import type { Assignment, AssignmentKey, RouteMatch } from '../routing/table.ts';
 import { pickCluster } from '../routing/weighted-pick.ts';
 import type { ResponseFlag } from '../telemetry/response-flag.ts';
 import { FAILURES, answerText, failureAnswer } from './answer.ts';
@@ -118,6 +121,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   #acceptsTrailers = false;
   #expectsContinue = false;
   #requestId = '';
+  /** Line for the response of somebody who has just been given a key. */
+  #setCookie = '';
   /** Names the client's Connection field takes away. */
   #nominated: readonly string[] = NO_NAMES;
 
@@ -189,6 +194,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     this.#acceptsTrailers = false;
     this.#expectsContinue = false;
     this.#requestId = '';
+    this.#setCookie = '';
     this.#nominated = NO_NAMES;
     this.#requestBody.begin(head.isChunked ? 'chunked' : head.contentLength > 0 ? 'length' : 'none', head.contentLength);
     this.#match = undefined;
@@ -319,8 +325,10 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
       return;
     }
     const { action } = runtime;
-    const choice = runtime.choices.get(pickCluster(action, action.clusters.length === 1 ? 0 : this.#context.random()));
-    if (choice === undefined) throw new Error('broken invariant: the picked cluster is one of the route');
+    const drawn = runtime.choices.get(pickCluster(action, action.clusters.length === 1 ? 0 : this.#ratio(action.assignment)));
+    if (drawn === undefined) throw new Error('broken invariant: the picked cluster is one of the route');
+    const isKilled = drawn.killSlot !== -1 && !this.#context.health.isHealthy(drawn.killSlot);
+    const choice = isKilled ? (drawn.fallback ?? drawn) : drawn;
     this.#choice = choice;
     choice.cluster.counters.activeAdd(1);
     if (choice.cluster.cluster.missing !== undefined) {
@@ -332,6 +340,32 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     this.#keepForResponse(head, choice.responseOps);
     this.#connect();
     this.#watchRequest();
+  }
+
+  /** Uniform in [0, 1): an independent draw, or the middle of the user's bucket. */
+  #ratio(assignment: Assignment | undefined): number {
+    if (assignment === undefined) return this.#context.random();
+    for (const key of assignment.keys) {
+      const value = this.#assignmentValue(key);
+      if (value !== undefined) return (bucketOf(assignment.salt, value) + 0.5) / BUCKETS;
+    }
+    const settable = assignment.keys.find((key) => key.kind === 'cookie' && key.maxAgeSeconds !== undefined);
+    if (settable?.kind !== 'cookie') return this.#context.random();
+    const value = randomUUID();
+    this.#setCookie = `set-cookie: ${settable.name}=${value}; Path=/; Max-Age=${settable.maxAgeSeconds ?? 0}; HttpOnly; SameSite=Lax\r\n`;
+    return (bucketOf(assignment.salt, value) + 0.5) / BUCKETS;
+  }
+
+  /** Empty is as good as missing: it names nobody. */
+  #assignmentValue(key: AssignmentKey): string | undefined {
+    switch (key.kind) {
+      case 'header':
+        return this.header(key.name) || undefined;
+      case 'cookie':
+        return cookieValue(this.header('cookie') ?? '', key.name) || undefined;
+      case 'sourceAddress':
+        return this.#host.peerAddress;
+    }
   }
 
   /** 5: makes `#text`. False when it could not and the request has been answered. */
@@ -712,6 +746,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
 
     let appended = head.hasDate ? '' : `date: ${context.date()}\r\n`;
     appended += `x-envoy-upstream-service-time: ${Math.round(context.now() - this.#startedAt)}\r\n`;
+    appended += this.#setCookie;
     const ops = choice?.responseOps ?? NO_OPS;
     if (ops !== NO_OPS) {
       const lines = this.#responseOpsLines(ops, head);
@@ -823,6 +858,12 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     const counters = this.#choice?.cluster.counters ?? this.#context.unrouted;
     counters.record(this.#status, this.#context.now() - this.#startedAt);
     if (this.#flag !== undefined) counters.flag(this.#flag, this.#status);
+    const observation = this.#choice?.observation;
+    // What the client broke off or broke says nothing about the version.
+    if (observation !== undefined && this.#flag !== 'DC' && this.#flag !== 'DPE') {
+      const isBad = this.#status >= 500 || this.#flag !== undefined;
+      (isBad ? observation.bad : observation.good).record(this.#status, this.#context.now() - this.#startedAt);
+    }
     if (this.#choice !== undefined) counters.activeAdd(-1);
     if (this.#endpoint !== undefined) this.#endpoint.active--;
     // A connection at rest holds nothing of a table that may be replaced meanwhile.

@@ -120,7 +120,8 @@ export function routeRuntime(route: Route, parts: RouteParts): RouteRuntime {
 
 function clusterChoice(route: Route, action: ForwardAction, weighted: WeightedCluster, parts: RouteParts): ClusterChoice {
   const cluster = parts.clusters[weighted.cluster];
-  if (cluster === undefined) throw new Error(`broken invariant: route ${route.name} names cluster ${weighted.cluster} of ${parts.clusters.length}`);
+  if (cluster === undefined)
+    throw new Error(`broken invariant: route ${route.name} names cluster ${weighted.cluster} of ${parts.clusters.length}`);
   const { release } = weighted;
   const fallback = release?.fallback;
   return {
