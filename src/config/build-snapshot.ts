@@ -14,6 +14,7 @@ export function buildSnapshot(resources: readonly AnyResource[]): Snapshot {
     gateways: ofKind(aged, 'Gateway'),
     serviceEntries: ofKind(aged, 'ServiceEntry'),
     workloadEntries: ofKind(aged, 'WorkloadEntry'),
+    rollouts: ofKind(aged, 'Rollout'),
   };
 }
 

@@ -52,6 +52,11 @@ export const CODES = {
   E_EXPORT_TO: 'exportTo entries contradict each other or are malformed',
   E_HEALTH_CHECK: 'the health-check annotation is malformed',
   E_REF: 'a name in the short form refers to nothing',
+  // releases
+  E_CONFIG_STEPS: 'the steps of a Rollout are empty, out of order or cannot be followed',
+  E_CONFIG_RANGE: 'a lower limit is not below its upper limit',
+  E_FREEZE: 'a freeze window is malformed',
+  E_NO_CHANGE: 'a Rollout would release what serves already',
   // shifts by hand
   E_SHIFT_HOST: 'a shift names a host that is no known service',
   E_SHIFT_SUBSET: 'a shift names a subset that is in no DestinationRule of the host',
@@ -76,6 +81,7 @@ export const CODES = {
   W_UNUSED: 'a DestinationRule is for a host that is no known service',
   W_DUPLICATE_HOST: 'several ServiceEntries or DestinationRules are for one host',
   W_SHIFT_IGNORED: 'a shift in force names a host or subset that the files no longer have',
+  W_CONFIG_STEPS: 'the steps of a Rollout are legal but probably not meant so',
   W_SHIFT_INEFFECTIVE: 'a shift changes nothing: every rule for the host picks out particular requests',
 } as const;
 

@@ -13,7 +13,7 @@ export interface FieldFate {
   readonly note: string;
 }
 
-const KINDS: readonly ResourceKind[] = ['VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'WorkloadEntry'];
+const KINDS: readonly ResourceKind[] = ['VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'WorkloadEntry', 'Rollout'];
 
 /** In the order of the kinds and of the fields in their schemas. */
 export function compatibility(): readonly FieldFate[] {

@@ -16,9 +16,21 @@ import { readShortForm } from './short-form.ts';
 import { nodeAt, offsetAt, toPlain, type LineIndex, type YamlNode } from './yaml-node.ts';
 import { checkShape, unknownKeyHint } from './istio/shape.ts';
 
-const GROUP = 'networking.istio.io';
-const VERSIONS: ReadonlySet<string> = new Set(['v1', 'v1beta1', 'v1alpha3']);
-const KINDS: readonly ResourceKind[] = ['VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'WorkloadEntry'];
+interface Group {
+  readonly name: string;
+  /** Newest first. */
+  readonly versions: readonly string[];
+  readonly kinds: readonly ResourceKind[];
+}
+
+const GROUPS: readonly Group[] = [
+  {
+    name: 'networking.istio.io',
+    versions: ['v1', 'v1beta1', 'v1alpha3'],
+    kinds: ['VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'WorkloadEntry'],
+  },
+  { name: 'serin.dev', versions: ['v1alpha1'], kinds: ['Rollout'] },
+];
 
 const headSchema = z.looseObject({ apiVersion: z.string(), kind: z.string() });
 
@@ -62,15 +74,18 @@ function readResource(value: unknown, locate: Locate, loaded: LoadedResource[], 
   const slash = value.apiVersion.indexOf('/');
   const group = slash === -1 ? '' : value.apiVersion.slice(0, slash);
   const version = value.apiVersion.slice(slash + 1);
-  const kind = KINDS.find((known) => known === value.kind);
-  if (kind === undefined || (group !== GROUP && !isSlip(group))) {
+  const known = GROUPS.find(({ kinds }) => kinds.some((name) => name === value.kind));
+  const kind = known?.kinds.find((name) => name === value.kind);
+  if (known === undefined || kind === undefined || (group !== known.name && !isSlip(group, known))) {
     skip(place, value.apiVersion, value.kind, group);
     return;
   }
-  if (group !== GROUP || !VERSIONS.has(version)) {
+  if (group !== known.name || !known.versions.includes(version)) {
+    const [newest, ...older] = known.versions;
+    const also = older.length === 0 ? '' : ` (also ${older.join(', ')})`;
     place
       .at('apiVersion')
-      .error('E_API_VERSION', `unknown apiVersion ${show(value.apiVersion)} for ${kind}`, `use ${GROUP}/v1 (also v1beta1, v1alpha3)`);
+      .error('E_API_VERSION', `unknown apiVersion ${show(value.apiVersion)} for ${kind}`, `use ${known.name}/${newest}${also}`);
     return;
   }
   for (const key of Object.keys(value)) {
@@ -91,13 +106,13 @@ function readResource(value: unknown, locate: Locate, loaded: LoadedResource[], 
   loaded.push(loadedResource({ apiVersion: value.apiVersion, metadata, ...read, origin: locate([], 'value').origin }, locate));
 }
 
-/** A known kind in a group that is nearly Istio's (`networking.istio.oi`), or none at all. */
-function isSlip(group: string): boolean {
-  return group === '' || nearest(group, [GROUP]) !== undefined;
+/** A known kind in a group that is nearly its own (`networking.istio.oi`), or none at all. */
+function isSlip(group: string, known: Group): boolean {
+  return group === '' || nearest(group, [known.name]) !== undefined;
 }
 
 function skip(place: Place, apiVersion: string, kind: string, group: string): void {
-  const close = group === GROUP ? nearest(kind, KINDS) : undefined;
+  const close = nearest(kind, GROUPS.find(({ name }) => name === group)?.kinds ?? []);
   const hint = close === undefined ? undefined : `did you mean ${close}?`;
   place.at('kind').warn('W_KIND_SKIPPED', `kind ${show(kind)} of ${show(apiVersion)} is not used by Serin and skipped`, hint);
 }

@@ -40,11 +40,12 @@ export function checkMetadata(kind: ResourceKind, value: unknown, place: Place):
   if (!checkShape(metadataSchema, metadata, place)) return undefined;
   const { name, namespace = 'default', labels, annotations, creationTimestamp } = metadata;
   let isGood = true;
-  // Istio holds Gateway names to labels, Kubernetes all others to subdomains.
-  const isName = kind === 'Gateway' ? isDns1123Label(name) : isDns1123Subdomain(name);
+  // Istio holds Gateway names to labels, Kubernetes all others to subdomains. A Rollout's name is part of keys and paths.
+  const isLabel = kind === 'Gateway' || kind === 'Rollout';
+  const isName = isLabel ? isDns1123Label(name) : isDns1123Subdomain(name);
   if (!isName) {
     isGood = false;
-    const rule = kind === 'Gateway' ? 'at most 63 lower-case letters, digits and -' : 'lower-case letters, digits, - and .';
+    const rule = isLabel ? 'at most 63 lower-case letters, digits and -' : 'lower-case letters, digits, - and .';
     place
       .at('name')
       .error('E_NAME', `name ${show(name)} is not a valid ${kind} name`, `use ${rule}, beginning and ending with a letter or digit`);

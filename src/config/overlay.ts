@@ -97,8 +97,8 @@ export function applyOverlay(
     }
     virtualServices = shiftHost(virtualServices, host, shift, index, diagnostics);
   }
-  const { destinationRules, gateways, serviceEntries, workloadEntries } = snapshot;
-  const effective = buildSnapshot([...virtualServices, ...destinationRules, ...gateways, ...serviceEntries, ...workloadEntries]);
+  const { destinationRules, gateways, serviceEntries, workloadEntries, rollouts } = snapshot;
+  const effective = buildSnapshot([...virtualServices, ...destinationRules, ...gateways, ...serviceEntries, ...workloadEntries, ...rollouts]);
   return { snapshot: effective, diagnostics };
 }
 

@@ -6,9 +6,10 @@ import { stringify } from 'yaml';
 import { normalizeHost, resolveHost } from './hosts.ts';
 import type { AnyResource } from './resources.ts';
 
-/** One document a resource, in the order given, each ending in a line break. */
+/** One document a resource, in the order given, each ending in a line break. Serin's own kinds are left out: Istio has no such thing. */
 export function renderIstio(resources: readonly AnyResource[]): string {
   return resources
+    .filter(({ kind }) => kind !== 'Rollout')
     .map((resource) => stringify(standard(resource), { lineWidth: 0, aliasDuplicateObjects: false, version: '1.1' }))
     .join('---\n');
 }

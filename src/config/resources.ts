@@ -5,6 +5,7 @@
  * workload_entry.proto). Values are what validation has let through: durations are still the user's text (`5s`), numbers are in range,
  * oneofs hold exactly one member. Absent fields are absent, never null. Nothing here is mutated after parsing.
  */
+import type { RolloutSpec } from './serin/rollout-spec.ts';
 
 /** Where a resource, or a node inside it, stands in the user's files. */
 export interface Origin {
@@ -282,9 +283,13 @@ export interface ServiceEntrySpec {
 }
 export type ServiceEntry = Resource<'ServiceEntry', ServiceEntrySpec>;
 
+// --- serin.dev/v1alpha1 -------------------------------------------------------------------------------------------------------------
+
+export type Rollout = Resource<'Rollout', RolloutSpec>;
+
 // --- all of them together -----------------------------------------------------------------------------------------------------------
 
-export type AnyResource = VirtualService | DestinationRule | Gateway | ServiceEntry | WorkloadEntry;
+export type AnyResource = VirtualService | DestinationRule | Gateway | ServiceEntry | WorkloadEntry | Rollout;
 export type ResourceKind = AnyResource['kind'];
 
 /**

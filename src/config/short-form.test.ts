@@ -136,10 +136,7 @@ describe('problems, at the line of the short form', () => {
     [url('5'), ['4:11 E_TYPE versions.v1']],
     [url('[]'), ['4:7 E_REQUIRED versions.v1']],
     [url('{}'), ['4:7 E_REQUIRED versions.v1']],
-    [
-      url('{ url: http://127.0.0.1, urls: [http://127.0.0.1] }'),
-      ['4:7 E_ONE_OF versions.v1', '4:43 W_INEFFECTIVE versions.v1.urls[0]'],
-    ],
+    [url('{ url: http://127.0.0.1, urls: [http://127.0.0.1] }'), ['4:7 E_ONE_OF versions.v1', '4:43 W_INEFFECTIVE versions.v1.urls[0]']],
     [url('{ url: http://127.0.0.1, instances: 2 }'), ['4:7 E_REQUIRED versions.v1']],
     [url('{ url: http://127.0.0.1, run: "" }'), ['4:41 E_TYPE versions.v1.run', '4:41 W_NOT_HONOURED versions.v1.run']],
     ['versions: {}', ['3:5 E_REQUIRED versions']],

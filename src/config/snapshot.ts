@@ -1,4 +1,4 @@
-import type { DestinationRule, Gateway, ServiceEntry, VirtualService, WorkloadEntry } from './resources.ts';
+import type { DestinationRule, Gateway, Rollout, ServiceEntry, VirtualService, WorkloadEntry } from './resources.ts';
 
 /**
  * Everything that is configured at one moment, validated; immutable. `routing/` compiles it, and nothing else reads the user's files.
@@ -14,6 +14,7 @@ export interface Snapshot {
   readonly gateways: readonly Gateway[];
   readonly serviceEntries: readonly ServiceEntry[];
   readonly workloadEntries: readonly WorkloadEntry[];
+  readonly rollouts: readonly Rollout[];
 }
 
 export const EMPTY_SNAPSHOT: Snapshot = {
@@ -23,4 +24,5 @@ export const EMPTY_SNAPSHOT: Snapshot = {
   gateways: [],
   serviceEntries: [],
   workloadEntries: [],
+  rollouts: [],
 };

@@ -2,6 +2,8 @@
 import type { z } from 'zod';
 import type { ObjectMeta, AnyResource, ResourceKind } from '../resources.ts';
 import type { Place, ResourceId } from '../report.ts';
+import { checkRollout } from '../serin/rollout.ts';
+import { rolloutSchema } from '../serin/rollout-schema.ts';
 import { checkDestinationRule } from './destination-rule.ts';
 import { destinationRuleSchema } from './destination-rule-schema.ts';
 import { checkGateway } from './gateway.ts';
@@ -24,6 +26,7 @@ export const SCHEMAS = {
   Gateway: gatewaySchema,
   ServiceEntry: serviceEntrySchema,
   WorkloadEntry: workloadEntrySchema,
+  Rollout: rolloutSchema,
 } as const satisfies Record<ResourceKind, unknown>;
 
 const MARK_TREES = {
@@ -32,6 +35,7 @@ const MARK_TREES = {
   Gateway: markTree(gatewaySchema),
   ServiceEntry: markTree(serviceEntrySchema),
   WorkloadEntry: markTree(workloadEntrySchema),
+  Rollout: markTree(rolloutSchema),
 } as const;
 
 export function readKind(
@@ -89,6 +93,10 @@ function readSpec(
         return checkRest(serviceEntrySchema, value, place, (rest, at) => checkServiceEntry(rest, at, namespace, metadata));
       }
       checkServiceEntry(value, place, namespace, metadata);
+      return { kind, spec: value };
+    case 'Rollout':
+      if (!checkShape(rolloutSchema, value, place)) return checkRest(rolloutSchema, value, place, checkRollout);
+      checkRollout(value, place);
       return { kind, spec: value };
     default:
       if (!checkShape(workloadEntrySchema, value, place)) return checkRest(workloadEntrySchema, value, place, checkWorkloadEntry);

@@ -1,0 +1,199 @@
+/** What the shape of a Rollout cannot say: steps in order, one member of each choice, durations, matches, freeze windows. */
+import type { z } from 'zod';
+import { checkMatchHeaderName } from '../istio/headers.ts';
+import { checkStringMatch } from '../istio/string-match.ts';
+import { checkDuration, checkHost } from '../istio/values.ts';
+import { isDns1123Label } from '../names.ts';
+import { show, type Place } from '../report.ts';
+import { freezeProblem } from './freeze-window.ts';
+import type { rolloutSchema } from './rollout-schema.ts';
+import type { HeaderRouteMatch, RolloutSpec, RolloutStage, RolloutStep } from './rollout-spec.ts';
+
+type Parsed = z.infer<typeof rolloutSchema>;
+
+/** More steps than anybody reads are a program's mistake, and each is kept in the state. */
+const MAX_STEPS = 100;
+
+const STEP_HINT = 'one of setWeight, pause, setHeaderRoute, setMirrorRoute, analysis, bake, stage';
+
+export function checkRollout(spec: Parsed, place: Place): void {
+  checkHost(spec.host, place.at('host'), false);
+  if (spec.host.includes('*')) place.at('host').error('E_HOST', 'a release is of one service: no wildcard', 'name the service');
+  for (const key of ['stable', 'canary'] as const) {
+    if (!isDns1123Label(spec[key]))
+      place.at(key).error('E_NAME', `subset name ${show(spec[key])} is not a DNS label`, 'at most 63 lower-case letters, digits and -');
+  }
+  if (spec.stable === spec.canary)
+    place.at('canary').error('E_NO_CHANGE', `canary and stable are both ${show(spec.stable)}`, 'name the subset that is to be released');
+  if (spec.assignment !== undefined) checkAssignment(spec.assignment, place.at('assignment'));
+  if (spec.strategy !== undefined) checkStrategy(spec.strategy, place.at('strategy'));
+  if (spec.analysis !== undefined) checkAnalysis(spec.analysis, place.at('analysis'));
+  for (const [index, window] of (spec.freeze ?? []).entries()) {
+    const problem = freezeProblem(window);
+    if (problem !== undefined) place.at('freeze').at(index).error('E_FREEZE', problem.message, problem.hint);
+  }
+  checkDuration(spec.deadline, place.at('deadline'), 1000);
+}
+
+function checkAssignment(assignment: NonNullable<Parsed['assignment']>, place: Place): void {
+  const { by, header, cookie, setCookie, sourceAddress } = assignment;
+  const keys = (['header', 'cookie', 'setCookie', 'sourceAddress'] as const).filter((key) => assignment[key] !== undefined);
+  if (by === 'request') {
+    for (const key of keys) place.at(key).error('E_ONE_OF', `${key} needs by: user`, 'by request, every request is drawn on its own');
+    return;
+  }
+  if (header === undefined && cookie === undefined && sourceAddress !== true)
+    place.error('E_REQUIRED', 'by: user needs what names a user', 'add header:, cookie: or sourceAddress: true');
+  if (header !== undefined && !TOKEN.test(header))
+    place.at('header').error('E_HEADER_NAME', `${show(header)} is no header name`, 'letters, digits and -, such as end-user');
+  if (cookie !== undefined && !TOKEN.test(cookie))
+    place.at('cookie').error('E_HEADER_NAME', `${show(cookie)} is no cookie name`, 'letters, digits, - and _');
+  if (setCookie !== undefined && cookie === undefined) place.at('setCookie').error('E_REQUIRED', 'setCookie needs cookie, its name');
+  if (setCookie !== undefined && sourceAddress === true)
+    place.at('setCookie').warn('W_INEFFECTIVE', 'every request has a source address, so the cookie is never set');
+  checkDuration(setCookie?.maxAge, place.at('setCookie').at('maxAge'), 1000);
+}
+
+/** RFC 9110 token: header and cookie names. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
+
+function checkStrategy(strategy: NonNullable<Parsed['strategy']>, place: Place): void {
+  const chosen = (['canary', 'blueGreen', 'ab'] as const).filter((key) => strategy[key] !== undefined);
+  if (chosen.length !== 1)
+    place.error(
+      'E_ONE_OF',
+      chosen.length === 0 ? 'strategy is empty' : `a strategy cannot be ${chosen.join(' and ')}`,
+      'keep one of canary, blueGreen and ab',
+    );
+  if (strategy.canary !== undefined) checkSteps(strategy.canary.steps, place.at('canary').at('steps'));
+  if (strategy.blueGreen !== undefined) checkBlueGreen(strategy.blueGreen, place.at('blueGreen'));
+  if (strategy.ab !== undefined) checkAb(strategy.ab, place.at('ab'));
+}
+
+/** Also for `steps:` of the short form. */
+export function checkSteps(steps: readonly RolloutStep[], place: Place): void {
+  if (steps.length === 0)
+    place.error('E_CONFIG_STEPS', 'steps is empty', 'add steps, or remove strategy: the default is a canary by evidence');
+  if (steps.length > MAX_STEPS) place.error('E_CONFIG_STEPS', `${steps.length} steps, at most ${MAX_STEPS} are allowed`);
+  let weight: number | undefined;
+  for (const [index, step] of steps.entries()) {
+    const at = place.at(index);
+    const chosen = Object.keys(step);
+    if (chosen.length !== 1) {
+      at.error('E_CONFIG_STEPS', chosen.length === 0 ? 'step is empty' : `a step cannot be ${chosen.join(' and ')}`, STEP_HINT);
+      continue;
+    }
+    weight = checkStep(step, weight, at);
+  }
+  if (steps.length > 0 && weight !== 100)
+    place.warn(
+      'W_CONFIG_STEPS',
+      `the last weight is ${weight ?? 0}: after the last step everybody moves to the canary at once`,
+      'end with - setWeight: 100',
+    );
+}
+
+/** @returns The weight after the step; undefined while none was set. */
+function checkStep(step: RolloutStep, before: number | undefined, place: Place): number | undefined {
+  if (step.stage !== undefined) return checkStage(step.stage, before, place.at('stage'));
+  if (step.setWeight !== undefined) return checkWeight(step.setWeight, before, place.at('setWeight'));
+  if (step.pause !== undefined) checkDuration(step.pause.duration, place.at('pause').at('duration'));
+  if (step.bake !== undefined) {
+    checkDuration(step.bake.duration, place.at('bake').at('duration'));
+    if (before !== 100)
+      place
+        .at('bake')
+        .error('E_CONFIG_STEPS', `bake follows setWeight: 100, found weight ${before ?? 0}`, 'use pause: { duration: … } here');
+  }
+  if (step.setHeaderRoute !== undefined) {
+    const { name, match } = step.setHeaderRoute;
+    const at = place.at('setHeaderRoute');
+    if (name !== undefined && !isDns1123Label(name)) at.at('name').error('E_NAME', `route name ${show(name)} is not a DNS label`);
+    checkCohort(match, at.at('match'));
+  }
+  if (step.analysis !== undefined) checkAnalysisStep(step.analysis, before, place.at('analysis'));
+  return before;
+}
+
+function checkStage(stage: RolloutStage, before: number | undefined, place: Place): number | undefined {
+  if (stage.match === undefined && stage.setWeight === undefined)
+    place.error(
+      'E_CONFIG_STEPS',
+      'a stage needs match, setWeight or both',
+      'stage: { match: […], setWeight: 5, pause: { duration: 10m } }',
+    );
+  if (stage.pause !== undefined && stage.analysis !== undefined)
+    place.error('E_ONE_OF', 'a stage cannot have both pause and analysis', 'use analysis: { atLeast: 10m }');
+  checkCohort(stage.match, place.at('match'));
+  const weight = stage.setWeight === undefined ? before : checkWeight(stage.setWeight, before, place.at('setWeight'));
+  checkDuration(stage.pause?.duration, place.at('pause').at('duration'));
+  if (stage.analysis !== undefined) checkAnalysisStep(stage.analysis, weight, place.at('analysis'));
+  return weight;
+}
+
+function checkWeight(weight: number, before: number | undefined, place: Place): number {
+  if (Math.abs(weight * 100 - Math.round(weight * 100)) > 1e-6)
+    place.error('E_RANGE', `weight ${weight} has more than two decimals`, 'the smallest share is 0.01');
+  if (before === undefined && weight === 0)
+    place.warn('W_CONFIG_STEPS', 'the first weight is 0, as it is anyway', 'begin with setWeight: 1');
+  if (before !== undefined && weight <= before)
+    place.error('E_CONFIG_STEPS', `weights must grow: ${weight} follows ${before}`, 'only a rollback makes a weight smaller');
+  return weight;
+}
+
+function checkAnalysisStep(step: NonNullable<RolloutStep['analysis']>, weight: number | undefined, place: Place): void {
+  checkDuration(step.atLeast, place.at('atLeast'));
+  checkDuration(step.timeout, place.at('timeout'));
+  if (weight === undefined || weight === 0)
+    place.error('E_CONFIG_STEPS', 'at weight 0 the canary gets no request that could be compared', 'set a weight before the analysis');
+  if (weight === 100)
+    place.error('E_CONFIG_STEPS', 'at weight 100 there is no stable version to compare with', 'use bake: { duration: … }; guards go on');
+}
+
+function checkCohort(match: readonly HeaderRouteMatch[] | undefined, place: Place): void {
+  if (match === undefined) return;
+  if (match.length === 0) place.error('E_REQUIRED', 'match is empty', '- { headerName: end-user, headerValue: { exact: jason } }');
+  for (const [index, { headerName, headerValue }] of match.entries()) {
+    const at = place.at(index);
+    if (!TOKEN.test(headerName)) at.at('headerName').error('E_HEADER_NAME', `${show(headerName)} is no header name`);
+    else checkMatchHeaderName(headerName.toLowerCase(), at.at('headerName'));
+    if (Object.keys(headerValue).length === 0)
+      at.at('headerValue').error('E_STRING_MATCH', 'headerValue is empty', 'give one of exact, prefix and regex');
+    checkStringMatch(headerValue, at.at('headerValue'));
+  }
+}
+
+function checkBlueGreen(strategy: NonNullable<NonNullable<RolloutSpec['strategy']>['blueGreen']>, place: Place): void {
+  checkCohort(strategy.preview?.match, place.at('preview').at('match'));
+  checkDuration(strategy.autoPromoteAfter, place.at('autoPromoteAfter'));
+  checkDuration(strategy.scaleDownDelay, place.at('scaleDownDelay'), 0);
+  if (strategy.autoPromoteAfter !== undefined && strategy.autoPromote !== true)
+    place.at('autoPromoteAfter').error('E_REQUIRED', 'autoPromoteAfter needs autoPromote: true');
+}
+
+function checkAb(strategy: NonNullable<NonNullable<RolloutSpec['strategy']>['ab']>, place: Place): void {
+  if ((strategy.match === undefined) === (strategy.setWeight === undefined))
+    place.error('E_ONE_OF', 'ab needs exactly one of match and setWeight', 'match: [{ headerName: …, headerValue: … }], or setWeight: 50');
+  checkCohort(strategy.match, place.at('match'));
+  if (strategy.setWeight !== undefined) {
+    checkWeight(strategy.setWeight, undefined, place.at('setWeight'));
+    if (strategy.setWeight === 0 || strategy.setWeight === 100)
+      place.at('setWeight').error('E_RANGE', `weight of a comparison must be above 0 and below 100, found ${strategy.setWeight}`);
+  }
+  checkDuration(strategy.duration, place.at('duration'));
+}
+
+function checkAnalysis(analysis: NonNullable<Parsed['analysis']>, place: Place): void {
+  checkDuration(analysis.warmup, place.at('warmup'), 0);
+  for (const metric of ['errorRate', 'latency'] as const) {
+    const { tolerance, budget } = analysis[metric] ?? {};
+    if (tolerance !== undefined && budget !== undefined && tolerance >= budget)
+      place
+        .at(metric)
+        .error(
+          'E_CONFIG_RANGE',
+          `tolerance ${tolerance} must be below budget ${budget}`,
+          'what is tolerated must be less than what is ruled out',
+        );
+  }
+}
