@@ -7,7 +7,7 @@ import { nearest } from '../base/nearest.ts';
 import { hostsOverlap, normalizeHost, resolveHost, shortNames } from './hosts.ts';
 import type { LoadedResource } from './loaded.ts';
 import { Place, Report, show } from './report.ts';
-import type { AnyResource, Destination, DestinationRule, Gateway, VirtualService } from './resources.ts';
+import type { AnyResource, Destination, DestinationRule, Gateway, Rollout, VirtualService } from './resources.ts';
 import { meshHost, serviceIndex, subsetEndpoints, type ServiceIndex } from './services.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Path } from './yaml-node.ts';
@@ -49,6 +49,7 @@ class Analysis {
     this.#gatewayConflicts();
     this.#destinationRules();
     this.#serviceEntries();
+    this.#rollouts();
   }
 
   #place(resource: AnyResource, path: Path = []): Place | undefined {
@@ -186,6 +187,39 @@ class Analysis {
       `subset ${show(subset)} of ${show(destination.host)} is in no DestinationRule; requests to it get 503`,
       hint,
     );
+  }
+
+  #rollouts(): void {
+    const owners = new Map<string, Rollout>();
+    for (const resource of this.#snapshot.rollouts) {
+      const { host, stable, canary } = resource.spec;
+      const full = resolveHost(host, resource.metadata.namespace);
+      const owner = owners.get(full);
+      if (owner === undefined) owners.set(full, resource);
+      else
+        this.#place(resource, ['spec', 'host'])?.error(
+          'E_DUPLICATE',
+          `Rollout ${nameOf(owner)} is of host ${full} too: one release moves a host at a time`,
+          'remove one of them',
+        );
+      const subsets = (this.#services.destinationRule(full)?.subsets ?? []).map(({ name }) => name);
+      if (this.#services.service(full) === undefined) {
+        this.#place(resource, ['spec', 'host'])?.warn(
+          'W_UNKNOWN_HOST',
+          `host ${show(host)} is no known service; nothing is released`,
+          this.#didYouMean(host, this.#knownHosts) ?? 'add a ServiceEntry',
+        );
+        continue;
+      }
+      for (const [field, subset] of Object.entries({ stable, canary })) {
+        if (subsets.includes(subset)) continue;
+        this.#place(resource, ['spec', field])?.warn(
+          'W_UNKNOWN_SUBSET',
+          `subset ${show(subset)} of ${show(host)} is in no DestinationRule; nothing is released`,
+          this.#didYouMean(subset, subsets) ?? `subsets of ${full}: ${subsets.join(', ') || 'none'}`,
+        );
+      }
+    }
   }
 
   #meshHosts(): void {

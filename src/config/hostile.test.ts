@@ -174,7 +174,7 @@ describe('loadText', () => {
       long,
       `${'-'.repeat(3000)}!`,
       `${'a.'.repeat(3000)}!`,
-      `${'%'.repeat(3001)}`,
+      '%'.repeat(3001),
       `${'1m'.repeat(3000)}x`,
     ]) {
       const spec = `{ hosts: ["${value}"], http: [{ timeout: "${value}", match: [{ uri: { regex: "${value}" }, headers: { "${value}": { exact: "${value}" } } }], headers: { request: { set: { a: "${value}" } } }, route: [{ destination: { host: "${value}" } }] }] }`;

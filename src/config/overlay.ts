@@ -22,7 +22,7 @@ export interface Overlay {
   readonly shifts: Readonly<Record<string, Shift>>;
 }
 
-export interface Shift {
+interface Shift {
   /** By subset; relative, whole numbers >= 0 with a sum above 0. */
   readonly weights: Readonly<Record<string, number>>;
 }
@@ -98,7 +98,14 @@ export function applyOverlay(
     virtualServices = shiftHost(virtualServices, host, shift, index, diagnostics);
   }
   const { destinationRules, gateways, serviceEntries, workloadEntries, rollouts } = snapshot;
-  const effective = buildSnapshot([...virtualServices, ...destinationRules, ...gateways, ...serviceEntries, ...workloadEntries, ...rollouts]);
+  const effective = buildSnapshot([
+    ...virtualServices,
+    ...destinationRules,
+    ...gateways,
+    ...serviceEntries,
+    ...workloadEntries,
+    ...rollouts,
+  ]);
   return { snapshot: effective, diagnostics };
 }
 

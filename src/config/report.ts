@@ -12,7 +12,7 @@ import type { Path } from './yaml-node.ts';
 /** Position of a field in the user's files; of the nearest enclosing one when the field itself is not there. */
 export type Locate = (path: Path, at: 'key' | 'value') => Located;
 
-export interface Located {
+interface Located {
   readonly origin: Origin;
   /** The field as the user wrote it: another one than asked for where the resource is expanded from the short form. */
   readonly path: Path;
@@ -96,7 +96,7 @@ export class Place {
 const SIMPLE_STEP = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** `spec.http[2].headers.request.set["x-a.b"]`. */
-export function formatPath(path: Path): string {
+function formatPath(path: Path): string {
   let text = '';
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { healthCheckSchema } from './health-check.ts';
+import { shortRolloutSchema } from './serin/rollout-schema.ts';
 
 const optional = z.exactOptional;
 
@@ -17,7 +18,7 @@ export const serviceSchema = z.strictObject({
   routes: optional(z.array(z.unknown())),
   loadBalancer: optional(z.enum(['ROUND_ROBIN', 'LEAST_REQUEST', 'RANDOM'])),
   healthCheck: optional(healthCheckSchema),
-  rollout: optional(z.unknown()),
+  rollout: optional(shortRolloutSchema),
 });
 
 export const versionSchema = z.strictObject({

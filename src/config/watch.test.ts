@@ -33,12 +33,13 @@ async function start(...paths: string[]): Promise<void> {
   );
   // The first scan has no event to wait for: a probe change afterwards is seen or not, so probing until one is seen ends it.
   const probe = paths[0] ?? '';
-  const isFile = /\.yaml$/.test(probe);
+  const isFile = probe.endsWith('.yaml');
   let counter = 0;
-  while (changes === 0) {
+  let isWatching = false;
+  while (!isWatching) {
     const seen = next(200);
     await writeFile(isFile ? probe : join(probe, 'probe.yaml'), `probe ${counter++}`);
-    await seen;
+    isWatching = await seen;
   }
 }
 

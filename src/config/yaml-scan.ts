@@ -8,7 +8,7 @@ import { CST, Lexer } from 'yaml';
 import { MAX_DEPTH } from './yaml-fast.ts';
 import type { Code } from './codes.ts';
 
-export const MAX_FILE_BYTES = 8 * 1024 * 1024;
+const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
 /** A problem in the text itself, at an offset into it (UTF-16 units). */
 export interface TextProblem {

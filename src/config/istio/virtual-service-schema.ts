@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { bool, destination, int32, later, optional, percent, text, textMap, texts, uint32 } from './fields.ts';
 
-export const stringMatch = z.strictObject({ exact: optional(text), prefix: optional(text), regex: optional(text) });
+const stringMatch = z.strictObject({ exact: optional(text), prefix: optional(text), regex: optional(text) });
 const stringMatches = z.record(z.string(), stringMatch);
 
 const headerOperations = z.strictObject({ set: optional(textMap), add: optional(textMap), remove: optional(texts) });

@@ -132,7 +132,7 @@ function isAny(map: Readonly<Record<string, unknown>> | undefined): boolean {
 }
 
 /** True when the block holds for every request, on every gateway and port. */
-export function matchesEverything(match: HttpMatchRequest): boolean {
+function matchesEverything(match: HttpMatchRequest): boolean {
   const { uri } = match;
   const isAnyUri = uri === undefined || uri.prefix === '/' || uri.prefix === '' || uri.regex === '.*' || uri.regex === '/.*';
   return (
@@ -150,7 +150,7 @@ export function matchesEverything(match: HttpMatchRequest): boolean {
   );
 }
 
-export function isCatchAll(rule: IstioHttpRoute): boolean {
+function isCatchAll(rule: IstioHttpRoute): boolean {
   return rule.match === undefined || rule.match.length === 0 || rule.match.some(matchesEverything);
 }
 
