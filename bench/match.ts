@@ -40,7 +40,7 @@ function virtualService(name: string, hosts: readonly string[], http: readonly I
   };
 }
 
-const to = (host: string): IstioHttpRoute['route'] => [{ destination: { host } }];
+const to = (host: string): NonNullable<IstioHttpRoute['route']> => [{ destination: { host } }];
 
 interface Shape {
   readonly name: string;
