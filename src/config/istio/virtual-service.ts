@@ -3,7 +3,8 @@ import { hostCovers, OverlapIndex } from '../hosts.ts';
 import { isIpAddress, isIpSubnet, isDns1123Label } from '../names.ts';
 import type { HttpMatchRequest, IstioHttpRoute } from '../resources.ts';
 import { show, type Place } from '../report.ts';
-import { checkDestination, checkHttpRoute, checkWeights } from './http-route.ts';
+import { checkDestination, checkWeights } from './destination.ts';
+import { checkHttpRoute } from './http-route.ts';
 import { checkExportTo, checkGatewayNames, checkHost, checkLabels, checkPort } from './values.ts';
 import type { ParsedVirtualService, TcpRoute, TlsRoute } from './virtual-service-schema.ts';
 
