@@ -52,7 +52,15 @@ async function up(yaml: string): Promise<SerinProcess> {
   const file = join(directory, 'serin.yaml');
   writeFileSync(file, yaml);
   const process = new SerinProcess([
-    ...['up', '-f', file, '--mesh', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--state', join(directory, 'state')],
+    'up',
+    '-f',
+    file,
+    '--mesh',
+    '127.0.0.1:0',
+    '--admin',
+    '127.0.0.1:0',
+    '--state',
+    join(directory, 'state'),
   ]);
   started.push(process);
   return process.ready();
