@@ -19,10 +19,11 @@ export class Child {
   #errors = '';
   #onOut: () => void = () => {};
 
-  /** Starts `command` pinned to `core`. */
-  constructor(name: string, core: number, command: readonly string[]) {
+  /** Starts `command` pinned to `core`, or where the system likes. */
+  constructor(name: string, core: number | 'any', command: readonly string[]) {
     this.name = name;
-    this.#process = spawn('taskset', ['-c', String(core), ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program = '', ...args] = core === 'any' ? command : ['taskset', '-c', String(core), ...command];
+    this.#process = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const { pid } = this.#process;
     if (pid === undefined) throw new Error(`${name}: could not be started: ${command.join(' ')}`);
     this.pid = pid;

@@ -76,7 +76,7 @@ async function holdConnections(directory: string, kind: ProxyKind, backends: Bac
     await sleep(SETTLE_MS);
     return { name: kind.name, beforeMb: before / 1e6, growthMb: (residentBytes(proxy.child.pid) - before) / 1e6 };
   } catch {
-    return `does not hold ${connections} connections here`;
+    return `does not take ${connections} connections with ${openFilesLimit()} open files`;
   } finally {
     await holder.stop();
     await proxy.child.stop();

@@ -94,7 +94,7 @@ export interface ClusterTotals {
   readonly latency: ArrayLike<number>;
 }
 
-export interface FlagCount {
+interface FlagCount {
   readonly flag: ResponseFlag;
   readonly status: number;
   readonly count: number;

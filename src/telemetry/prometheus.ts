@@ -47,7 +47,7 @@ export interface EndpointSample {
   readonly healthy: boolean;
 }
 
-export interface ReloadSample {
+interface ReloadSample {
   /** Whether the configuration last read was good and is in force. */
   readonly successful: boolean;
   /** When one last was, epoch ms. */
@@ -55,7 +55,7 @@ export interface ReloadSample {
 }
 
 /** Upper bounds of Istio's (Envoy's default) duration histogram, ms. */
-export const DURATION_BOUNDS_MS = [
+const DURATION_BOUNDS_MS = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000,
 ] as const;
 
