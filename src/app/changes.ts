@@ -31,6 +31,7 @@ function resourcesOf(snapshot: Snapshot): AnyResource[] {
     ...snapshot.gateways,
     ...snapshot.serviceEntries,
     ...snapshot.workloadEntries,
+    ...snapshot.rollouts,
   ];
 }
 

@@ -1,12 +1,14 @@
 /**
  * The short form (`services:`) to standard resources, so that it can do nothing they cannot: a ServiceEntry with an endpoint for each URL, a
- * DestinationRule with a subset for each version, and a VirtualService when there are routes. All three carry the service's name.
+ * DestinationRule with a subset for each version, a VirtualService when there are routes, and a Rollout when there is one. All carry the
+ * service's name.
  *
  * What it expands to goes through the same rules as written resources; each problem is shown at the line of the short form it came from.
  */
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { nearest } from '../base/nearest.ts';
 import { checkHealthCheckValues } from './health-check.ts';
+import type { RolloutSpec } from './serin/rollout-spec.ts';
 import { readKind } from './istio/kinds.ts';
 import { checkShape } from './istio/shape.ts';
 import { loadedResource, type LoadedResource } from './loaded.ts';
@@ -38,6 +40,7 @@ import { parseUpstreamUrl, type Upstream } from './upstream-url.ts';
 import type { Path } from './yaml-node.ts';
 
 const API_VERSION = 'networking.istio.io/v1';
+const ROLLOUT_API_VERSION = 'serin.dev/v1alpha1';
 const PORT_NAME = 'http';
 /** The label that tells versions apart; Istio's own convention. */
 const VERSION_LABEL = 'version';
@@ -84,6 +87,16 @@ class Sources {
   }
 }
 
+/** Every field of `value` stands at the same path below `from`. */
+function sourcesBelow(value: unknown, path: Path, from: Place, sources: Sources): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, item] of Object.entries(value)) {
+    const step = Array.isArray(value) ? Number(key) : key;
+    sources.set([...path, step], from.at(step));
+    sourcesBelow(item, [...path, step], from.at(step), sources);
+  }
+}
+
 class Expansion {
   readonly #service: ShortService;
   readonly #place: Place;
@@ -106,19 +119,19 @@ class Expansion {
   }
 
   run(): void {
-    const { healthCheck, rollout, namespace = 'default' } = this.#service;
+    const { healthCheck, namespace = 'default' } = this.#service;
     if (!isDns1123Label(namespace)) this.#fail(this.#place.at('namespace'), 'E_NAME', `namespace ${show(namespace)} is not a DNS label`);
     if (healthCheck !== undefined && !checkHealthCheckValues(healthCheck, this.#place.at('healthCheck'))) this.#isGood = false;
-    if (rollout !== undefined)
-      this.#place.at('rollout').warn('W_NOT_HONOURED', 'rollout has no effect in this release: weights stay as routes say');
     const entry = this.#serviceEntry();
     const rule = this.#destinationRule();
     const routes = this.#virtualService();
+    const rollout = this.#rollout();
     if (!this.#isGood) return;
     const annotations = healthCheck === undefined ? undefined : { [HEALTH_CHECK_ANNOTATION]: JSON.stringify(healthCheck) };
     this.#emit('ServiceEntry', entry.spec, entry.sources, annotations);
     this.#emit('DestinationRule', rule.spec, rule.sources);
     if (routes !== undefined) this.#emit('VirtualService', routes.spec, routes.sources);
+    if (rollout !== undefined) this.#emit('Rollout', rollout.spec, rollout.sources);
   }
 
   #fail(place: Place, code: 'E_NAME' | 'E_REF' | 'E_REQUIRED' | 'E_TYPE' | 'E_ONE_OF', message: string, hint?: string): void {
@@ -133,8 +146,8 @@ class Expansion {
     const metadata: ObjectMeta = { name: this.#name, namespace, ...(annotations === undefined ? {} : { annotations }) };
     const place = Place.root(new Report(id, locate, this.#diagnostics)).at('spec');
     const read = readKind(kind, spec, place, id, metadata);
-    if (read !== undefined)
-      this.#loaded.push(loadedResource({ apiVersion: API_VERSION, metadata, ...read, origin: locate([], 'key').origin }, locate));
+    const apiVersion = kind === 'Rollout' ? ROLLOUT_API_VERSION : API_VERSION;
+    if (read !== undefined) this.#loaded.push(loadedResource({ apiVersion, metadata, ...read, origin: locate([], 'key').origin }, locate));
   }
 
   #serviceEntry(): { readonly spec: ServiceEntrySpec; readonly sources: Sources } {
@@ -242,6 +255,24 @@ class Expansion {
       },
       sources,
     };
+  }
+
+  #rollout(): { readonly spec: RolloutSpec; readonly sources: Sources } | undefined {
+    const { rollout } = this.#service;
+    if (rollout === undefined) return undefined;
+    const place = this.#place.at('rollout');
+    const { steps, ...rest } = rollout;
+    for (const field of ['stable', 'canary'] as const) this.#knownVersion(rest[field], place.at(field), false);
+    if (steps !== undefined && rest.strategy !== undefined)
+      this.#fail(place, 'E_ONE_OF', 'rollout cannot have both steps and strategy', 'steps stands for strategy.canary.steps');
+    const sources = new Sources();
+    sources.set(['spec'], place);
+    sourcesBelow(rest, ['spec'], place, sources);
+    if (steps !== undefined) {
+      sources.set(['spec', 'strategy', 'canary', 'steps'], place.at('steps'));
+      sourcesBelow(steps, ['spec', 'strategy', 'canary', 'steps'], place.at('steps'), sources);
+    }
+    return { spec: { host: this.#name, ...rest, ...(steps === undefined ? {} : { strategy: { canary: { steps } } }) }, sources };
   }
 
   #virtualService(): { readonly spec: VirtualServiceSpec; readonly sources: Sources } | undefined {

@@ -1,6 +1,6 @@
 /** The shape of a Rollout. What the shape cannot say is in rollout.ts. */
 import { z } from 'zod';
-import { bool, later, optional, text } from '../istio/fields.ts';
+import { bool, optional, text } from '../istio/fields.ts';
 import { WEEKDAYS } from './rollout-spec.ts';
 
 const headerRouteMatch = z.strictObject({
@@ -47,7 +47,7 @@ const fields = {
   ),
   strategy: optional(
     z.strictObject({
-      canary: optional(z.strictObject({ steps: z.array(step) })),
+      canary: optional(z.strictObject({ steps: optional(z.array(step)), ramp: optional(z.enum(['auto'])) })),
       blueGreen: optional(
         z.strictObject({
           preview: optional(z.strictObject({ match: cohort })),
@@ -68,10 +68,12 @@ const fields = {
   ),
   analysis: optional(
     z.strictObject({
-      alpha: optional(z.number().gt(0).lt(1)),
-      beta: optional(z.number().gt(0).lt(1)),
-      errorRate: optional(z.strictObject({ tolerance: optional(ratio), budget: optional(ratio) })),
-      latency: optional(z.strictObject({ tolerance: optional(factor), budget: optional(factor) })),
+      rollbackRisk: optional(z.number().gt(0).lt(1)),
+      advanceRisk: optional(z.number().gt(0).lt(1)),
+      errorTolerance: optional(ratio),
+      errorBudget: optional(ratio),
+      latencyTolerance: optional(factor),
+      latencyBudget: optional(factor),
       warmup: optional(text),
       onInconclusive: optional(z.enum(['hold', 'rollback'])),
     }),
@@ -92,5 +94,5 @@ const fields = {
 
 export const rolloutSchema = z.strictObject({ host: text, ...fields });
 
-/** `rollout:` of the short form: a Rollout without its host, with the steps of a canary straight away. */
-export const shortRolloutSchema = z.strictObject({ ...fields, steps: optional(z.array(z.unknown())) });
+/** `rollout:` of the short form: a Rollout without its host; `steps` stands for strategy.canary.steps. */
+export const shortRolloutSchema = z.strictObject({ ...fields, steps: optional(z.array(step)) });

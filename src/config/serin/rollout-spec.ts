@@ -34,9 +34,15 @@ export interface RolloutAssignment {
 
 /** Exactly one member. */
 export interface RolloutStrategy {
-  readonly canary?: { readonly steps: readonly RolloutStep[] };
+  readonly canary?: CanaryStrategy;
   readonly blueGreen?: BlueGreenStrategy;
   readonly ab?: AbStrategy;
+}
+
+/** Exactly one member. `ramp: auto`: weights and pace follow from the traffic and the evidence, within `analysis.errorBudget`. */
+export interface CanaryStrategy {
+  readonly steps?: readonly RolloutStep[];
+  readonly ramp?: 'auto';
 }
 
 /** Exactly one member. */
@@ -91,15 +97,16 @@ export interface AbStrategy {
   readonly onEnd?: 'pause' | 'promote' | 'rollback';
 }
 
-/** Defaults and their reasons: rollout/spec.ts. Ratios are fractions, 0.005 is half a percent. */
+/** What they mean, their defaults and the reasons: rollout/analysis-spec.ts. */
 export interface RolloutAnalysis {
-  /** Chance that a good release is rolled back. */
-  readonly alpha?: number;
-  /** Chance that one step lets a release pass that is worse than the budget. */
-  readonly beta?: number;
-  readonly errorRate?: { readonly tolerance?: number; readonly budget?: number };
+  readonly rollbackRisk?: number;
+  readonly advanceRisk?: number;
+  /** Fraction of requests: 0.001 is a tenth of a percent. */
+  readonly errorTolerance?: number;
+  readonly errorBudget?: number;
   /** Factors: 1.1 is a tenth slower. */
-  readonly latency?: { readonly tolerance?: number; readonly budget?: number };
+  readonly latencyTolerance?: number;
+  readonly latencyBudget?: number;
   /** Latency of the first requests after a start does not count. */
   readonly warmup?: string;
   /** Without a verdict after an analysis step's `timeout`: hold until somebody decides, or roll back. */

@@ -65,13 +65,17 @@ function checkStrategy(strategy: NonNullable<Parsed['strategy']>, place: Place):
       chosen.length === 0 ? 'strategy is empty' : `a strategy cannot be ${chosen.join(' and ')}`,
       'keep one of canary, blueGreen and ab',
     );
-  if (strategy.canary !== undefined) checkSteps(strategy.canary.steps, place.at('canary').at('steps'));
+  if (strategy.canary !== undefined) {
+    const { steps, ramp } = strategy.canary;
+    if ((steps === undefined) === (ramp === undefined))
+      place.at('canary').error('E_ONE_OF', 'canary needs exactly one of steps and ramp', 'ramp: auto chooses the weights itself');
+    if (steps !== undefined) checkSteps(steps, place.at('canary').at('steps'));
+  }
   if (strategy.blueGreen !== undefined) checkBlueGreen(strategy.blueGreen, place.at('blueGreen'));
   if (strategy.ab !== undefined) checkAb(strategy.ab, place.at('ab'));
 }
 
-/** Also for `steps:` of the short form. */
-export function checkSteps(steps: readonly RolloutStep[], place: Place): void {
+function checkSteps(steps: readonly RolloutStep[], place: Place): void {
   if (steps.length === 0)
     place.error('E_CONFIG_STEPS', 'steps is empty', 'add steps, or remove strategy: the default is a canary by evidence');
   if (steps.length > MAX_STEPS) place.error('E_CONFIG_STEPS', `${steps.length} steps, at most ${MAX_STEPS} are allowed`);
@@ -183,17 +187,22 @@ function checkAb(strategy: NonNullable<NonNullable<RolloutSpec['strategy']>['ab'
   checkDuration(strategy.duration, place.at('duration'));
 }
 
+const TOLERANCES = [
+  ['errorTolerance', 'errorBudget'],
+  ['latencyTolerance', 'latencyBudget'],
+] as const;
+
+/** As rollout/analysis-spec.ts has them; a test holds them together. */
+export const DEFAULT_LIMITS = { errorTolerance: 0.001, errorBudget: 0.005, latencyTolerance: 1.1, latencyBudget: 1.2 } as const;
+
 function checkAnalysis(analysis: NonNullable<Parsed['analysis']>, place: Place): void {
   checkDuration(analysis.warmup, place.at('warmup'), 0);
-  for (const metric of ['errorRate', 'latency'] as const) {
-    const { tolerance, budget } = analysis[metric] ?? {};
-    if (tolerance !== undefined && budget !== undefined && tolerance >= budget)
+  for (const [tolerance, budget] of TOLERANCES) {
+    const low = analysis[tolerance] ?? DEFAULT_LIMITS[tolerance];
+    const high = analysis[budget] ?? DEFAULT_LIMITS[budget];
+    if ((analysis[tolerance] !== undefined || analysis[budget] !== undefined) && low >= high)
       place
-        .at(metric)
-        .error(
-          'E_CONFIG_RANGE',
-          `tolerance ${tolerance} must be below budget ${budget}`,
-          'what is tolerated must be less than what is ruled out',
-        );
+        .at(analysis[tolerance] === undefined ? budget : tolerance)
+        .error('E_CONFIG_RANGE', `${tolerance} ${low} must be below ${budget} ${high}`, 'tolerate less than what is to be ruled out');
   }
 }
