@@ -109,9 +109,9 @@ export class RequestHead extends Head {
     return fields === Scan.done ? this.#interpret() : fields;
   }
 
-  /** Whether the first byte of the request line has come: the header timeout runs from there. */
-  get hasBegun(): boolean {
-    return this.#isLineDone || this.lineStart > this.requestStart;
+  /** Whether the first byte of the request line has come, after empty lines: the header timeout runs from there. */
+  hasBegun(limit: number): boolean {
+    return this.#isLineDone || (limit > this.requestStart && this.bytes[this.requestStart] !== CR);
   }
 
   get method(): string {

@@ -43,7 +43,7 @@ export class DownstreamConnection implements ExchangeHost {
   #state: State = 'idle';
   #exchange: Exchange | undefined;
   /** A head that came in pieces. */
-  #partial: { readonly head: RequestHead; readonly buffer: GrowingBuffer } | undefined;
+  #partial: { readonly head: RequestHead; readonly buffer: GrowingBuffer; hasBegun: boolean } | undefined;
   /** Bytes that belong to later requests. */
   #pipelined: Buffer | undefined;
   #unread: BodyReader | undefined;
@@ -87,7 +87,7 @@ export class DownstreamConnection implements ExchangeHost {
 
   /** Closes at once when nothing is under way; otherwise after the answer that is. */
   drain(): void {
-    if (this.#state === 'idle') {
+    if (this.#isResting) {
       this.context.counters.add('drainedTotal', 1);
       this.#linger();
     }
@@ -207,14 +207,13 @@ export class DownstreamConnection implements ExchangeHost {
         this.#refuse(head.error);
         return undefined;
       }
-      const own = { head: new RequestHead(), buffer: new GrowingBuffer() };
+      const own = { head: new RequestHead(), buffer: new GrowingBuffer(), hasBegun: false };
       own.buffer.append(bytes, at, end);
       own.head.reset(own.buffer.bytes, 0);
       own.head.scan(own.buffer.length);
       this.#partial = own;
       this.#state = 'head';
-      // From the first byte on; more bytes do not buy more time.
-      this.setDeadline(this.context.now() + this.context.settings.timeouts.headerMs);
+      this.#watchHead(own);
       return undefined;
     }
     partial.buffer.append(bytes, at, end);
@@ -222,7 +221,20 @@ export class DownstreamConnection implements ExchangeHost {
     const scan = partial.head.scan(partial.buffer.length);
     if (scan === Scan.done) return partial.head;
     if (scan === Scan.refused) this.#refuse(partial.head.error);
+    else this.#watchHead(partial);
     return undefined;
+  }
+
+  /** Time runs from the first byte of the request line on, not from an empty line before it; more bytes do not buy more time. */
+  #watchHead(partial: { readonly head: RequestHead; readonly buffer: GrowingBuffer; hasBegun: boolean }): void {
+    if (partial.hasBegun || !partial.head.hasBegun(partial.buffer.length)) return;
+    partial.hasBegun = true;
+    this.setDeadline(this.context.now() + this.context.settings.timeouts.headerMs);
+  }
+
+  /** Between requests; an empty line is not yet one. */
+  get #isResting(): boolean {
+    return this.#state === 'idle' || (this.#state === 'head' && this.#partial?.hasBegun === false);
   }
 
   #keep(bytes: Buffer, at: number, end: number): void {
@@ -288,7 +300,8 @@ export class DownstreamConnection implements ExchangeHost {
     this.#hasEnded = true;
     switch (this.#state) {
       case 'head':
-        this.#answerAndClose(FAILURES.incomplete.status, FAILURES.incomplete.code);
+        if (this.#isResting) this.socket.destroySoon();
+        else this.#answerAndClose(FAILURES.incomplete.status, FAILURES.incomplete.code);
         return;
       case 'exchange':
         // A half-closed client still gets its answer (reliability P65).
@@ -317,7 +330,8 @@ export class DownstreamConnection implements ExchangeHost {
   #onDeadline(): void {
     switch (this.#state) {
       case 'head':
-        this.#answerAndClose(FAILURES.headerTimeout.status, FAILURES.headerTimeout.code);
+        if (this.#isResting) this.#linger();
+        else this.#answerAndClose(FAILURES.headerTimeout.status, FAILURES.headerTimeout.code);
         return;
       case 'exchange':
         this.#exchange?.onDeadline();
