@@ -924,7 +924,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     if (this.#phase === 'responding') {
       this.#breakOff(this.#routeDeadline <= this.#context.now() ? 'UT' : 'SI');
     } else if (this.#phase === 'sending') {
-      if (this.#requestBody.isDone) this.#refuse(FAILURES.upstreamTimeout, false);
+      // A paused upload waits for the upstream, not for the client.
+      if (this.#requestBody.isDone || this.#isUploadPaused) this.#refuse(FAILURES.upstreamTimeout, false);
       else this.#refuse(FAILURES.requestTimeout, true);
     }
   }
