@@ -29,7 +29,7 @@ export function randomCut(random: Random, length: number, count: number): readon
 }
 
 /** Bytes as a JSON string, for messages. */
-export function shown(bytes: Uint8Array, limit = 2000): string {
+export function shown(bytes: Uint8Array, limit = 400): string {
   const text = Buffer.from(bytes.subarray(0, limit)).toString('latin1');
   return JSON.stringify(text) + (bytes.length > limit ? ` … ${bytes.length} bytes` : '');
 }

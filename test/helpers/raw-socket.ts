@@ -23,15 +23,16 @@ export class RawSocket {
   /** Code of the error that ended it (`ECONNRESET`). */
   errorCode: string | undefined;
 
-  #chunks: Buffer[] = [];
-  #received = Buffer.alloc(0);
+  /** Doubles when it is full, so that 64 MiB in small reads stay linear. */
+  #buffer = Buffer.allocUnsafe(4096);
+  #length = 0;
   readonly #waiters = new Set<Waiter>();
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
-      this.#chunks.push(chunk);
+      this.#keep(chunk);
       this.#check();
     });
     socket.on('end', () => {
@@ -49,11 +50,7 @@ export class RawSocket {
 
   /** Everything received so far. */
   get received(): Buffer {
-    if (this.#chunks.length > 0) {
-      this.#received = Buffer.concat([this.#received, ...this.#chunks]);
-      this.#chunks = [];
-    }
-    return this.#received;
+    return this.#buffer.subarray(0, this.#length);
   }
 
   get text(): string {
@@ -116,6 +113,17 @@ export class RawSocket {
 
   untilReceived(length: number): Promise<void> {
     return this.until(() => this.received.length >= length || this.isClosed, `${length} bytes`);
+  }
+
+  #keep(chunk: Buffer): void {
+    const needed = this.#length + chunk.length;
+    if (needed > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+      this.#buffer.copy(larger, 0, 0, this.#length);
+      this.#buffer = larger;
+    }
+    chunk.copy(this.#buffer, this.#length);
+    this.#length = needed;
   }
 
   #check(): void {
