@@ -29,6 +29,8 @@ const MAX_PIPELINED_BYTES = 65_536;
 /** Of an unwanted body read before the connection is given up (P35). */
 const MAX_DISCARDED_BYTES = 65_536;
 
+const LONG_READ_BYTES = 16_384;
+
 type State = 'idle' | 'head' | 'exchange' | 'discarding' | 'lingering' | 'closed';
 
 export class DownstreamConnection implements ExchangeHost {
@@ -152,10 +154,22 @@ export class DownstreamConnection implements ExchangeHost {
     try {
       if (this.#isScheduled) this.#keep(bytes, 0, bytes.length);
       else this.#consume(bytes);
+      this.#free(bytes);
     } catch (error) {
       this.context.onInternalError(error);
       this.socket.destroy();
     }
+  }
+
+  /**
+   * Gives the memory of a long read back at once when nobody refers to it any more. Every read of the socket comes in an ArrayBuffer of its own;
+   * left to the garbage collector those of an upload are a fifth of what it costs.
+   */
+  #free(bytes: Buffer): void {
+    if (bytes.length < LONG_READ_BYTES || this.#pipelined !== undefined || this.#exchange?.holdsBytes === true) return;
+    const { buffer } = bytes;
+    // A part of something larger is not ours alone.
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length) buffer.transfer(0);
   }
 
   #consume(bytes: Buffer): void {

@@ -2,6 +2,7 @@
  * What an operator may set about the data plane, and the defaults. Everything a peer controls has a bound here or in `http/`.
  */
 import type { PathOptions } from '../http/target.ts';
+import { RESPONSE_HEADER_TIMEOUT_MS } from '../routing/table.ts';
 
 export interface ProxyTimeouts {
   /** From the first byte of a request head to its last: else 408. */
@@ -23,7 +24,7 @@ export const DEFAULT_TIMEOUTS: ProxyTimeouts = {
   headerMs: 10_000,
   bodyIdleMs: 30_000,
   keepAliveMs: 75_000,
-  responseHeaderMs: 30_000,
+  responseHeaderMs: RESPONSE_HEADER_TIMEOUT_MS,
   streamIdleMs: 300_000,
   lingerMs: 1000,
 };

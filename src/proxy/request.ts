@@ -168,6 +168,11 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     return this.isActive && !this.#requestBody.isDone;
   }
 
+  /** Whether bytes of the request's body wait here or in the upstream connection to be written. */
+  get holdsBytes(): boolean {
+    return this.#queue.length > 0 || (this.#upstream?.hasPendingWrites ?? false);
+  }
+
   // --- 1 to 5 -------------------------------------------------------------------------------------------------------------------------
 
   /** @param head  Scanned; it and its bytes are only looked at until this returns. */

@@ -116,6 +116,10 @@ export class UpstreamConnection implements AfterTurn {
     return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data);
   }
 
+  get hasPendingWrites(): boolean {
+    return this.#socket.writableLength > 0;
+  }
+
   cork(): void {
     this.#socket.cork();
   }

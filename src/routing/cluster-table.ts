@@ -3,7 +3,7 @@ import { parseDuration } from '../base/duration.ts';
 import { healthCheckOf } from '../config/health-check.ts';
 import type { ServicePort, WorkloadEntrySpec } from '../config/resources.ts';
 import { effectivePolicy } from './traffic-policy.ts';
-import type { Service, ServiceIndex } from '../config/services.ts';
+import { type Service, type ServiceIndex, subsetProcesses } from '../config/services.ts';
 import type { Cluster, Endpoint, HealthCheck } from './table.ts';
 
 /**
@@ -63,11 +63,13 @@ function makeCluster(services: ServiceIndex, name: string, host: string, subsetN
     return { ...common, missing: missing ?? `no service ${host}`, discovery: 'STATIC', endpoints: [] };
   }
   const endpoints = endpointsOf(service, port, host).filter((endpoint) => hasLabels(endpoint.labels, subset?.labels ?? {}));
+  const processes = subsetProcesses(service, subset?.labels ?? {});
   const check = healthCheck(service);
   return {
     ...common,
     discovery: endpoints.every((endpoint) => isIP(endpoint.address) !== 0) ? 'STATIC' : 'DNS',
     endpoints,
+    ...(processes.length === 0 ? {} : { processes }),
     ...(check === undefined ? {} : { healthCheck: check }),
   };
 }
@@ -93,7 +95,8 @@ function whyMissing(
  */
 function endpointsOf(service: Service, port: ServicePort, host: string): readonly Endpoint[] {
   const { resolution, endpoints, entry } = service;
-  const isListed = endpoints.some(({ address }) => address !== service.host) || entry.spec.workloadSelector !== undefined;
+  const isListed =
+    endpoints.some(({ address }) => address !== service.host) || entry.spec.workloadSelector !== undefined || service.processes.length > 0;
   if (resolution === 'STATIC' || isListed) return endpoints.flatMap((endpoint) => toEndpoint(endpoint, port));
   return host.startsWith('*') ? [] : [{ address: host, port: port.targetPort ?? port.number, weight: 1, labels: {} }];
 }

@@ -1,3 +1,4 @@
+import { RESPONSE_HEADER_TIMEOUT_MS } from './table.ts';
 import { describeEndpoints } from './describe.ts';
 import { pathAndQuery } from './request-view.ts';
 import type { ClusterExplanation, Explanation, ForwardExplanation, MatchExplanation, RuleExplanation } from './explanation.ts';
@@ -59,7 +60,9 @@ function formatOutcome({ outcome, answer, forward, listener, request }: Explanat
 }
 
 function formatForward({ clusters, path, timeoutMs }: ForwardExplanation): readonly string[] {
-  return [...clusters.flatMap(formatCluster), `path sent: ${path}`, `timeout: ${timeoutMs === 0 ? 'none' : `${timeoutMs} ms`}`];
+  // Istio's default is none; a version that never begins to answer is given up all the same.
+  const timeout = timeoutMs === 0 ? `none; the answer must begin within ${RESPONSE_HEADER_TIMEOUT_MS / 1000} s` : `${timeoutMs} ms`;
+  return [...clusters.flatMap(formatCluster), `path sent: ${path}`, `timeout: ${timeout}`];
 }
 
 function formatCluster(cluster: ClusterExplanation): readonly string[] {

@@ -205,6 +205,9 @@ export interface HeaderValue {
   readonly value: readonly (string | { readonly command: string; readonly argument: string; readonly maxLength?: number })[];
 }
 
+/** How long the data plane waits for a response to begin where the route states no timeout, unless it is told otherwise (reliability P64). */
+export const RESPONSE_HEADER_TIMEOUT_MS = 30_000;
+
 export const NO_HEADER_OPS: HeaderOps = { remove: [], set: [], add: [] };
 
 export type LoadBalancer = 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
@@ -220,6 +223,8 @@ export interface Cluster {
   readonly missing?: string;
   readonly discovery: 'STATIC' | 'DNS';
   readonly endpoints: readonly Endpoint[];
+  /** Versions run by Serin; their endpoints are added while they are ready, on the way to the data plane. */
+  readonly processes?: readonly ClusterProcess[];
   readonly loadBalancer: LoadBalancer;
   readonly connectTimeoutMs: number;
   /** How long an idle upstream connection is kept, ms. Serin's own default is short on purpose (reliability P64). */
@@ -227,6 +232,14 @@ export interface Cluster {
   /** 0: no limit; 1: no keep-alive. */
   readonly maxRequestsPerConnection: number;
   readonly healthCheck?: HealthCheck;
+}
+
+export interface ClusterProcess {
+  /** `namespace/name/version`, of the ServiceEntry. */
+  readonly id: string;
+  /** Of each of its endpoints. */
+  readonly weight: number;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface Endpoint {
