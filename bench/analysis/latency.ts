@@ -1,0 +1,56 @@
+/**
+ * Simulated latencies: lognormal with median 80 ms and sigma 0.5 (p90 152, p95 182, p99 256 ms), in steps of 1/64 octave, so that making a
+ * request slower by a factor is adding a whole number of steps.
+ *
+ * What Serin sees goes through the data plane's own histogram (src/telemetry/histogram.ts), whose buckets are up to 1.6 % wide; the rivals
+ * are given the finer steps, which favours them.
+ */
+import { normalQuantile } from '../../src/stats/normal.ts';
+import { bucketIndex } from '../../src/telemetry/histogram.ts';
+
+const MEDIAN_MS = 80;
+const SIGMA = 0.5;
+const STEPS_PER_OCTAVE = 64;
+
+/** Steps that cover 1 ms to 65 s. */
+export const STEPS = 1024;
+
+/** The step of a latency drawn with 16 uniform bits. */
+export const STEP_OF_DRAW = Uint16Array.from({ length: 65536 }, (_, i) =>
+  stepAt(MEDIAN_MS * Math.exp(SIGMA * normalQuantile((i + 0.5) / 65536))),
+);
+
+/** First 16-bit draw whose latency is above the 95th percentile. */
+export const TAIL_DRAW = Math.ceil(0.95 * 65536);
+
+/** The telemetry bucket each step is counted in. */
+export const BUCKET_OF_STEP = Uint16Array.from({ length: STEPS }, (_, step) => bucketIndex(stepMiddleMs(step)));
+
+/** Step a latency lies in. */
+export function stepAt(ms: number): number {
+  return Math.floor(STEPS_PER_OCTAVE * Math.log2(ms));
+}
+
+export function stepMiddleMs(step: number): number {
+  return 2 ** ((step + 0.5) / STEPS_PER_OCTAVE);
+}
+
+/** How many steps slower `factor` times as slow is. */
+export function stepsOfFactor(factor: number): number {
+  return Math.round(STEPS_PER_OCTAVE * Math.log2(factor));
+}
+
+/** Whole steps, kept inside the histogram. */
+export function clampStep(step: number): number {
+  return step < 0 ? 0 : step >= STEPS ? STEPS - 1 : step;
+}
+
+/** Share of stable requests slower than the 99th percentile when `slower` steps are added to those drawn from `fromDraw` on. */
+export function shareAboveP99(slower: number, fromDraw: number): number {
+  const p99 = STEP_OF_DRAW[Math.floor(0.99 * 65536)] ?? 0;
+  let above = 0;
+  for (let draw = 0; draw < 65536; draw++) {
+    if ((STEP_OF_DRAW[draw] ?? 0) + (draw >= fromDraw ? slower : 0) > p99) above++;
+  }
+  return above / 65536;
+}

@@ -1,0 +1,77 @@
+/**
+ * A way to decide about a release: Serin's, or a rival's. It sees its own canary's requests and chooses its own weight.
+ */
+import type { Requests } from './requests.ts';
+
+export interface Method {
+  /** Share the canary gets in the next tick. */
+  readonly weight: number;
+  /** Set once it has stopped or promoted the release; it gets no ticks after. */
+  readonly outcome: Outcome | undefined;
+  /**
+   * @param canaryBelow  A request is the canary's when its arm is below this.
+   * @param endS         End of the tick, since the start of the canary.
+   * @returns            Canary requests in the tick.
+   */
+  tick(requests: Requests, canaryBelow: number, endS: number): number;
+  /** Stable-only traffic before the canary; only Serin learns from it. */
+  before?(requests: Requests): void;
+}
+
+export interface Outcome {
+  readonly kind: 'stopped' | 'promoted';
+  readonly atS: number;
+}
+
+/** Latency steps counted so that quantiles are exact. */
+export class StepHistogram {
+  readonly counts = new Float64Array(1024);
+  total = 0;
+
+  add(step: number): void {
+    this.counts[step] = (this.counts[step] ?? 0) + 1;
+    this.total++;
+  }
+
+  clear(): void {
+    if (this.total > 0) this.counts.fill(0);
+    this.total = 0;
+  }
+
+  /** Step of the q-quantile by nearest rank; undefined without data. */
+  quantile(q: number): number | undefined {
+    if (this.total === 0) return undefined;
+    let left = Math.ceil(q * this.total);
+    for (let step = 0; step < this.counts.length; step++) {
+      left -= this.counts[step] ?? 0;
+      if (left <= 0) return step;
+    }
+    return undefined;
+  }
+}
+
+/** A canary's requests since the last check. */
+export class CanaryWindow {
+  requests = 0;
+  failures = 0;
+  readonly latency = new StepHistogram();
+
+  /** Adds a tick. @returns Canary requests in it. */
+  add(requests: Requests, canaryBelow: number): number {
+    let added = 0;
+    for (let i = 0; i < requests.count; i++) {
+      if ((requests.arm[i] ?? 0) >= canaryBelow) continue;
+      added++;
+      this.failures += requests.canaryFails[i] ?? 0;
+      this.latency.add(requests.canaryStep[i] ?? 0);
+    }
+    this.requests += added;
+    return added;
+  }
+
+  clear(): void {
+    this.requests = 0;
+    this.failures = 0;
+    this.latency.clear();
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * The worlds a release is simulated in: ten where the canary is as good as stable, seventeen where it is not.
+ *
+ * A scenario's place in the list is part of its seed, so worlds are only ever appended.
+ */
+import { normalQuantile } from '../../src/stats/normal.ts';
+import { shareAboveP99, stepsOfFactor, TAIL_DRAW } from './latency.ts';
+import type { Rng } from './rng.ts';
+
+/** What holds during one tick, the same for every request in it. */
+export interface Weather {
+  /** Requests a second, both arms together. */
+  ratePerS: number;
+  stableFailing: number;
+  canaryFailing: number;
+  /** Latency steps added to both arms. */
+  sharedSlower: number;
+  /** Latency steps added to the canary. */
+  canarySlower: number;
+}
+
+/** One replication of a scenario: fixed before the first request. */
+export interface World {
+  /** @param seconds  Since the start of the canary; negative before. Writes into `weather`, which is reused. */
+  readonly at: (seconds: number, weather: Weather) => void;
+  readonly users?: Users;
+}
+
+/** People who come back: who they are decides how often a request fails and how slow it is. */
+export interface Users {
+  /** Cumulative share of requests, ascending to 1. */
+  readonly cumulativeActivity: Float64Array;
+  /** Uniform 32 bits; canary when below the weight. */
+  readonly hash: Uint32Array;
+  readonly failing: Float64Array;
+  readonly slower: Int16Array;
+}
+
+export interface Scenario {
+  readonly id: string;
+  readonly index: number;
+  /** Whether the release ought to be promoted. */
+  readonly good: boolean;
+  /** In a row of the table, what differs from stable. */
+  readonly about: string;
+  readonly tickS: number;
+  readonly horizonS: number;
+  /** Stable-only traffic before the canary, which warms Serin's predictions. */
+  readonly beforeS: number;
+  readonly low: boolean;
+  readonly sticky: boolean;
+  /** Failure rate of stable the oracle-tuned rivals know. */
+  readonly knownFailing: number;
+  /** Canary's share of what its weight promises. */
+  readonly deliveredShare: number;
+  /** Canary slowness applies only above stable's 95th percentile. */
+  readonly tailOnly: boolean;
+  /** Excess bad requests per canary request at this time: failures, or being slower than stable's p99. */
+  readonly excess: (seconds: number) => number;
+  readonly world: (rng: Rng) => World;
+}
+
+const RATE = 100;
+const LOW_RATE = 100 / 3600;
+const HORIZON_S = 1800;
+const DAY_S = 86_400;
+
+interface Plan {
+  readonly id: string;
+  readonly about: string;
+  readonly stable?: number;
+  /** Failure rate of the canary from stable's, by time. */
+  readonly canary?: (stable: number, seconds: number) => number;
+  readonly slower?: (seconds: number) => number;
+  readonly tailOnly?: boolean;
+  readonly low?: boolean;
+  readonly sticky?: boolean;
+  readonly deliveredShare?: number;
+  readonly background?: 'diurnal' | 'outage' | 'burst';
+}
+
+const PLANS: readonly Plan[] = [
+  { id: 'AA_01', about: 'same, 0.1 % failing', stable: 0.001 },
+  { id: 'AA_1', about: 'same, 1 % failing' },
+  { id: 'AA_5', about: 'same, 5 % failing', stable: 0.05 },
+  { id: 'AA_diurnal', about: 'same; waves and spikes hit both', background: 'diurnal' },
+  { id: 'AA_outage', about: 'same; a minute of outage hits both', background: 'outage' },
+  { id: 'AA_pod', about: 'pod effect: +0.05 points, 5 % slower', canary: () => 0.0105, slower: () => stepsOfFactor(1.05) },
+  { id: 'AA_cold', about: 'same; canary 3 times as slow for 30 s', slower: (seconds) => (seconds < 30 ? stepsOfFactor(3) : 0) },
+  { id: 'AA_low', about: 'same; 100 requests an hour', low: true },
+  { id: 'AA_sticky', about: 'same; users stay on their side', sticky: true },
+  { id: 'AA_burst', about: 'same; 3 % of seconds are bad for both', stable: 0.002, background: 'burst' },
+  { id: 'R_05_01', about: '0.1 % to 0.6 % failing', stable: 0.001, canary: () => 0.006 },
+  { id: 'R_05_1', about: '1 % to 1.5 % failing', canary: () => 0.015 },
+  { id: 'R_2_1', about: '1 % to 3 % failing', canary: () => 0.03 },
+  { id: 'R_x10', about: '0.1 % to 1 % failing', stable: 0.001, canary: () => 0.01 },
+  { id: 'R_x10_1', about: '1 % to 10 % failing', canary: () => 0.1 },
+  { id: 'R_fail', about: 'every request fails', canary: () => 1 },
+  { id: 'R_lat20', about: '20 % slower', slower: () => stepsOfFactor(1.2) },
+  { id: 'R_tail20', about: 'slowest 5 % are 20 % slower', slower: () => stepsOfFactor(1.2), tailOnly: true },
+  { id: 'R_lat3', about: '3 times as slow', slower: () => stepsOfFactor(3) },
+  { id: 'R_leak', about: '1 % failing, growing to 11 %', canary: (_stable, seconds) => 0.01 + (0.1 * seconds) / HORIZON_S },
+  { id: 'R_late', about: '6 % failing from minute 4', canary: (_stable, seconds) => (seconds >= 240 ? 0.06 : 0.01) },
+  { id: 'R_2_diurnal', about: '+2 points in waves and spikes', canary: (stable) => stable + 0.02, background: 'diurnal' },
+  { id: 'R_low', about: '1 % to 21 % failing; 100 requests an hour', canary: () => 0.21, low: true },
+  { id: 'R_low_fail', about: 'every request fails; 100 requests an hour', canary: () => 1, low: true },
+  { id: 'R_sticky', about: '+2 points; users stay on their side', canary: (stable) => stable + 0.02, sticky: true },
+  { id: 'R_zero', about: 'canary receives nothing', deliveredShare: 0 },
+  { id: 'R_srm', about: 'canary receives half its share', deliveredShare: 0.5 },
+];
+
+export const SCENARIOS: readonly Scenario[] = PLANS.map(scenarioOf);
+
+export function scenario(id: string): Scenario {
+  const found = SCENARIOS.find((candidate) => candidate.id === id);
+  if (found === undefined) throw new Error(`no scenario ${id}: expected one of ${SCENARIOS.map((each) => each.id).join(', ')}`);
+  return found;
+}
+
+/** Seed of one replication. */
+export function seedOf(index: number, replication: number, base = 20261122): number {
+  return (base + 1000003 * index + 7919 * replication) % 4294967296;
+}
+
+function scenarioOf(plan: Plan, index: number): Scenario {
+  const low = plan.low ?? false;
+  const sticky = plan.sticky ?? false;
+  const stable = plan.stable ?? 0.01;
+  const canary = plan.canary ?? ((same: number): number => same);
+  const slower = plan.slower ?? ((): number => 0);
+  const rate = low ? LOW_RATE : RATE;
+  const tailOnly = plan.tailOnly ?? false;
+  const slowExcess = shareAboveP99(slower(HORIZON_S), tailOnly ? TAIL_DRAW : 0) - shareAboveP99(0, 0);
+  const good = plan.id.startsWith('AA');
+  return {
+    id: plan.id,
+    index,
+    about: plan.about,
+    good,
+    tickS: low ? 10 : 1,
+    horizonS: low ? DAY_S : HORIZON_S,
+    beforeS: low ? DAY_S : 300,
+    low,
+    sticky,
+    knownFailing: plan.background !== undefined || sticky ? 0.01 : stable,
+    deliveredShare: plan.deliveredShare ?? 1,
+    tailOnly,
+    excess: (seconds) => (good ? 0 : plan.slower === undefined ? canary(stable, seconds) - stable : slowExcess),
+    world: (rng) => {
+      const background = backgroundOf(plan.background, stable, rng);
+      const at = (seconds: number, weather: Weather): void => {
+        weather.ratePerS = rate;
+        weather.stableFailing = stable;
+        weather.sharedSlower = 0;
+        background(seconds, weather);
+        weather.canaryFailing = Math.min(1, canary(weather.stableFailing, seconds));
+        weather.canarySlower = slower(seconds);
+      };
+      return sticky ? { at, users: usersOf(rng) } : { at };
+    },
+  };
+}
+
+type Background = (seconds: number, weather: Weather) => void;
+
+function backgroundOf(kind: Plan['background'], stable: number, rng: Rng): Background {
+  if (kind === 'diurnal') return diurnal(rng);
+  if (kind === 'burst') return bursts(rng);
+  if (kind === 'outage') {
+    const slower = stepsOfFactor(5);
+    return (seconds, weather) => {
+      if (seconds < 480 || seconds >= 540) return;
+      weather.stableFailing = 0.5;
+      weather.sharedSlower = slower;
+    };
+  }
+  return (_seconds, weather) => {
+    weather.stableFailing = stable;
+  };
+}
+
+function diurnal(rng: Rng): Background {
+  const spikes: { readonly from: number; readonly to: number; readonly extra: number }[] = [];
+  for (let from = -300; ;) {
+    from += -300 * Math.log(rng.uniform());
+    if (from >= HORIZON_S) break;
+    const length = 20 + 40 * rng.uniform();
+    spikes.push({ from, to: from + length, extra: 0.1 + 0.3 * rng.uniform() });
+    from += length;
+  }
+  const slower = stepsOfFactor(2);
+  return (seconds, weather) => {
+    const wave = 1 + 0.5 * Math.sin((2 * Math.PI * seconds) / HORIZON_S);
+    weather.ratePerS = RATE * wave;
+    weather.stableFailing = 0.01 * wave;
+    for (const spike of spikes) {
+      if (seconds < spike.from || seconds >= spike.to) continue;
+      weather.stableFailing += spike.extra;
+      weather.sharedSlower = slower;
+    }
+  };
+}
+
+function bursts(rng: Rng): Background {
+  const bad = Uint8Array.from({ length: 300 + HORIZON_S }, () => (rng.uniform() < 0.03 ? 1 : 0));
+  const slower = stepsOfFactor(4);
+  return (seconds, weather) => {
+    if (bad[seconds + 300] !== 1) return;
+    weather.stableFailing = 0.4;
+    weather.sharedSlower = slower;
+  };
+}
+
+const USERS = 3000;
+
+/** Activity is Pareto(1.2), so a few people send a large part of the traffic; 2 % of people fail 20 % of the time. */
+function usersOf(rng: Rng): Users {
+  const activity = new Float64Array(USERS);
+  const hash = new Uint32Array(USERS);
+  const failing = new Float64Array(USERS);
+  const slower = new Int16Array(USERS);
+  let total = 0;
+  for (let user = 0; user < USERS; user++) {
+    hash[user] = rng.u32();
+    const share = Math.min(2000, rng.uniform() ** (-1 / 1.2));
+    total += share;
+    activity[user] = total;
+    failing[user] = rng.uniform() < 0.02 ? 0.2 : 0.002;
+    slower[user] = stepsOfFactor(Math.exp(0.25 * normalQuantile(rng.uniform())));
+  }
+  return { cumulativeActivity: activity.map((sum) => sum / total), hash, failing, slower };
+}

@@ -1,0 +1,125 @@
+/**
+ * Lays the bets: which alternatives the evidence is gathered for, at which latency thresholds, from what stable has been like.
+ *
+ * Everything here depends on past ticks and on the weight only; that, and the side of the boundary each alternative is on, is all the validity
+ * of the tests asks for (label-bet.ts). Latency is compared through thresholds: stable is slow above its q-quantile tau, the canary above
+ * `factor * tau`. A canary at most `factor` times as slow at every request exceeds its threshold at most as often as stable exceeds
+ * tau, for any distribution, so slope 1 and offset 0 are exact. Thresholds lie on bucket ends and are rounded to the careful side: up for
+ * rollback, down for advance.
+ */
+import { timesOdds } from '../stats/bernoulli.ts';
+import { labelBet } from '../stats/label-bet.ts';
+import { bucketFloorMs, bucketIndex } from '../telemetry/histogram.ts';
+import { LatencyOutlook, predictedFailing } from './analysis-baseline.ts';
+import { QUANTILES, RELAX_LEVELS } from './analysis-spec.ts';
+import type { AnalysisSpec } from './analysis-spec.ts';
+import { advanceFrom, ERROR_ODDS, LATENCY_ODDS, LEVELS, rollbackFrom } from './analysis-state.ts';
+import type { AnalysisState } from './analysis-state.ts';
+
+/** Relative change of a prediction that makes the bets stale before their block is over. */
+const STALE = 0.1;
+/** A canary this broken is an alternative of its own: no odds multiple of a small rate comes near it. */
+const BROKEN = 0.9;
+/** Latency margins stop here: beyond it they would rule out nothing anybody cares about. */
+const LARGEST_LATENCY_MARGIN = 4;
+/** The error margin may not reach past this share of what is left above stable's rate. */
+const LARGEST_ERROR_MARGIN = 0.98;
+
+/** Rebuilt at every renewal before it is used, never carried over: the state alone decides. */
+const outlook = new LatencyOutlook();
+
+/** Extra failing share that the present stage must rule out at a level. */
+export function errorMargin(spec: AnalysisSpec, nextWeight: number, level: number): number {
+  return (spec.errorBudget * (RELAX_LEVELS[level] ?? 1)) / nextWeight;
+}
+
+/** Slowdown factor that the present stage must rule out at a level. */
+export function latencyMargin(spec: AnalysisSpec, nextWeight: number, level: number): number {
+  return Math.min(LARGEST_LATENCY_MARGIN, 1 + ((spec.latencyBudget - 1) * (RELAX_LEVELS[level] ?? 1)) / nextWeight);
+}
+
+/** Takes new latency thresholds from the long memory. At block starts only, so that evidence at one threshold has time to gather. */
+export function renewThresholds(state: AnalysisState): void {
+  const { plan, spec, stage } = state;
+  outlook.look(state.baseline);
+  plan.weight = 0;
+  plan.latencyReady = outlook.ready ? 1 : 0;
+  if (!outlook.ready) return;
+  plan.recentRequests = state.baseline.recentLatency.total / state.baseline.recentLatency.gain;
+  for (const [i, quantile] of QUANTILES.entries()) {
+    const bucket = outlook.quantileBucket(quantile);
+    const endMs = bucketFloorMs(bucket + 1);
+    plan.stableBucket[i] = bucket;
+    plan.usualSlow[i] = outlook.usualAbove(bucket);
+    plan.recentSlow[i] = outlook.recentAbove(bucket);
+    plan.rollbackBucket[i] = bucketIndex(endMs * spec.latencyTolerance);
+    for (let level = 0; level < LEVELS; level++) {
+      const margin = stage.nextWeight > 0 ? latencyMargin(spec, stage.nextWeight, level) : LARGEST_LATENCY_MARGIN;
+      plan.advanceBucket[level * QUANTILES.length + i] = bucketIndex(endMs * margin) - 1;
+    }
+  }
+}
+
+/** Lays new bets for `weight` unless those in force still fit. */
+export function layBets(state: AnalysisState, weight: number): void {
+  const { plan } = state;
+  const failing = predictedFailing(state.baseline);
+  if (plan.weight !== weight) {
+    plan.weight = weight;
+    betOnErrors(state, weight, failing);
+    if (plan.latencyReady === 1) betOnLatency(state, weight);
+    return;
+  }
+  if (Math.abs(failing - plan.failing) > STALE * plan.failing) betOnErrors(state, weight, failing);
+  if (plan.latencyReady === 0) return;
+  for (let i = 0; i < QUANTILES.length; i++) {
+    const laid = plan.slow[i] ?? 0;
+    if (Math.abs(predictedSlow(state, i) - laid) > STALE * laid) {
+      betOnLatency(state, weight);
+      return;
+    }
+  }
+}
+
+/** Probability that the next stable request is above the threshold of a quantile. */
+function predictedSlow(state: AnalysisState, quantile: number): number {
+  const { plan } = state;
+  return LatencyOutlook.blend(plan.usualSlow[quantile] ?? 0, plan.recentSlow[quantile] ?? 0, plan.recentRequests);
+}
+
+function betOnErrors(state: AnalysisState, weight: number, failing: number): void {
+  const { spec, stage, rollback, advance } = state;
+  state.plan.failing = failing;
+  const slope = spec.errorTolerance.relative;
+  const offset = spec.errorTolerance.absolute;
+  const boundary = Math.min(0.98, slope * failing + offset);
+  for (const [i, odds] of ERROR_ODDS.entries())
+    rollback.bets.set(labelBet(weight, failing, timesOdds(boundary, odds), slope, offset), 4 * i);
+  const broken = Math.max(BROKEN, timesOdds(boundary, ERROR_ODDS[0] ?? 1.12));
+  rollback.bets.set(labelBet(weight, failing, broken, slope, offset), 4 * ERROR_ODDS.length);
+  if (stage.nextWeight === 0) return;
+  for (let level = 0; level < LEVELS; level++) {
+    const margin = Math.min(errorMargin(spec, stage.nextWeight, level), LARGEST_ERROR_MARGIN * (1 - failing));
+    const at = 4 * advanceFrom(level, 0);
+    advance.bets.set(labelBet(weight, failing, failing, 1, margin), at);
+    advance.bets.set(labelBet(weight, failing, failing + margin / 3, 1, margin), at + 4);
+  }
+}
+
+function betOnLatency(state: AnalysisState, weight: number): void {
+  const { plan, rollback, advance, stage } = state;
+  outlook.look(state.baseline);
+  for (let i = 0; i < QUANTILES.length; i++) {
+    const slow = predictedSlow(state, i);
+    plan.slow[i] = slow;
+    const from = 4 * rollbackFrom(1 + i);
+    for (const [j, odds] of LATENCY_ODDS.entries()) rollback.bets.set(labelBet(weight, slow, timesOdds(slow, odds), 1, 0), from + 4 * j);
+    if (stage.nextWeight === 0) continue;
+    for (let level = 0; level < LEVELS; level++) {
+      const shifted = Math.min(outlook.above(plan.advanceBucket[level * QUANTILES.length + i] ?? 0), 0.99 * slow);
+      const at = 4 * advanceFrom(level, 1 + i);
+      advance.bets.set(labelBet(weight, slow, shifted, 1, 0), at);
+      advance.bets.set(labelBet(weight, slow, Math.sqrt(shifted * slow), 1, 0), at + 4);
+    }
+  }
+}
