@@ -1,4 +1,4 @@
-/** The overlay as a document of the durable state (state.ts): text in, checked value out. */
+/** The shifts of the overlay as a document of the durable state (state.ts): text in, checked value out. Its releases follow from the state of the rollouts. */
 import { z } from 'zod';
 import { MAX_WEIGHT } from '../admin/api-types.ts';
 import { EMPTY_OVERLAY, type Overlay } from '../config/overlay.ts';
@@ -15,14 +15,14 @@ export function readOverlay(state: State): { readonly overlay: Overlay; readonly
   const text = state.get(DOCUMENT);
   if (text === undefined) return { overlay: EMPTY_OVERLAY };
   try {
-    return { overlay: StoredOverlay.parse(JSON.parse(text)) };
+    return { overlay: { ...EMPTY_OVERLAY, ...StoredOverlay.parse(JSON.parse(text)) } };
   } catch (error) {
     const problem = `the stored overlay cannot be used (${error instanceof Error ? error.message : String(error)}); Serin starts without what \`serin shift\` had changed`;
     return { overlay: EMPTY_OVERLAY, problem };
   }
 }
 
-/** Returns when the overlay is durable. @throws StateWriteError */
+/** Returns when the shifts are durable. @throws StateWriteError */
 export function writeOverlay(state: State, overlay: Overlay, action: string, target: string): void {
-  state.put(DOCUMENT, JSON.stringify(overlay), { actor: 'admin-api', action, target });
+  state.put(DOCUMENT, JSON.stringify({ shifts: overlay.shifts }), { actor: 'admin-api', action, target });
 }

@@ -17,7 +17,7 @@ services:
     routes: [{ split: { v1: 90, v2: 10 } }]
 `;
 
-const SHIFTED: Overlay = { shifts: { 'reviews.default.svc.cluster.local': { weights: { v1: 0, v2: 1 } } } };
+const SHIFTED: Overlay = { releases: {}, shifts: { 'reviews.default.svc.cluster.local': { weights: { v1: 0, v2: 1 } } } };
 
 let directory: string;
 let file: string;

@@ -1,20 +1,22 @@
 /** Resources to a Snapshot: by kind, in the order of age, with a version that is a hash of what they say. */
 import { createHash } from 'node:crypto';
+import type { Release } from './release.ts';
 import type { AnyResource, ResourceKind } from './resources.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from './snapshot.ts';
 
 /** A Snapshot of `resources`, oldest first: those with a `creationTimestamp` by it, then the others as given. */
-export function buildSnapshot(resources: readonly AnyResource[]): Snapshot {
+export function buildSnapshot(resources: readonly AnyResource[], releases: readonly Release[] = []): Snapshot {
   if (resources.length === 0) return EMPTY_SNAPSHOT;
   const aged = resources.toSorted((a, b) => age(a) - age(b) || 0);
   return {
-    version: contentHash(aged),
+    version: contentHash(aged, releases),
     virtualServices: ofKind(aged, 'VirtualService'),
     destinationRules: ofKind(aged, 'DestinationRule'),
     gateways: ofKind(aged, 'Gateway'),
     serviceEntries: ofKind(aged, 'ServiceEntry'),
     workloadEntries: ofKind(aged, 'WorkloadEntry'),
     rollouts: ofKind(aged, 'Rollout'),
+    releases,
   };
 }
 
@@ -29,8 +31,9 @@ function ofKind<K extends ResourceKind>(resources: readonly AnyResource[], kind:
 }
 
 /** Where resources stand in files is no part of what they say. */
-function contentHash(resources: readonly AnyResource[]): string {
+function contentHash(resources: readonly AnyResource[], releases: readonly Release[]): string {
   const hash = createHash('sha256');
   for (const { apiVersion, kind, metadata, spec } of resources) hash.update(JSON.stringify([apiVersion, kind, metadata, spec]));
+  for (const release of releases) hash.update(JSON.stringify(release));
   return hash.digest('hex').slice(0, 16);
 }

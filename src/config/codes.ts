@@ -51,6 +51,10 @@ export const CODES = {
   E_LOCALITY: 'locality settings are malformed',
   E_EXPORT_TO: 'exportTo entries contradict each other or are malformed',
   E_HEALTH_CHECK: 'the health-check annotation is malformed',
+  E_RUN: 'the run annotation is malformed',
+  E_PROC_COMMAND: 'a command cannot be started: it needs a shell, or its program is missing or not executable',
+  E_CONFIG_ENV: 'an environment variable of a process has no valid name, or refers to one that is not set',
+  E_SECRET_PATH: 'a file an environment variable is read from is missing, unfit or outside the directory of the configuration',
   E_REF: 'a name in the short form refers to nothing',
   // releases
   E_CONFIG_STEPS: 'the steps of a Rollout are empty, out of order or cannot be followed',
@@ -64,6 +68,8 @@ export const CODES = {
   // warnings
   W_KIND_SKIPPED: 'a document of a kind Serin does not use is skipped',
   W_NOT_HONOURED: 'a valid field has no effect in this release',
+  W_INLINE_SECRET: 'a value that looks like a secret is written into a file',
+  W_SECRET_PERMS: 'a file with a secret can be read by other users',
   W_AMBIGUOUS_SCALAR: 'an unquoted value means something else to YAML 1.1 readers such as Kubernetes',
   W_DEPRECATED: 'a field is deprecated upstream',
   W_INEFFECTIVE: 'a setting is valid but has no effect as written',
@@ -82,6 +88,8 @@ export const CODES = {
   W_DUPLICATE_HOST: 'several ServiceEntries or DestinationRules are for one host',
   W_SHIFT_IGNORED: 'a shift in force names a host or subset that the files no longer have',
   W_CONFIG_STEPS: 'the steps of a Rollout are legal but probably not meant so',
+  W_RELEASE_IGNORED: 'a release in force is of a host or subset that the files no longer have',
+  W_RELEASE_INEFFECTIVE: 'a release moves no request: every rule for the host picks out particular requests',
   W_SHIFT_INEFFECTIVE: 'a shift changes nothing: every rule for the host picks out particular requests',
 } as const;
 

@@ -14,7 +14,7 @@ function snapshotOf(http: string, more = ''): Snapshot {
 }
 
 function routesAfter(snapshot: Snapshot, weights: Record<string, number>): string[] {
-  const [service] = applyOverlay(snapshot, { shifts: { [HOST]: { weights } } }).snapshot.virtualServices;
+  const [service] = applyOverlay(snapshot, { ...EMPTY_OVERLAY, shifts: { [HOST]: { weights } } }).snapshot.virtualServices;
   return (service?.spec.http ?? []).map((rule) =>
     (rule.route ?? []).map(({ destination, weight }) => `${destination.subset ?? '-'}:${weight ?? '-'}`).join(' '),
   );
@@ -46,7 +46,7 @@ describe('what a shift moves', () => {
     ['a redirect', '{ redirect: { uri: /x } }'],
   ])('not %s', (_name, http) => {
     const snapshot = snapshotOf(http);
-    const { snapshot: after, diagnostics } = applyOverlay(snapshot, { shifts: { [HOST]: { weights: { v1: 100 } } } });
+    const { snapshot: after, diagnostics } = applyOverlay(snapshot, { ...EMPTY_OVERLAY, shifts: { [HOST]: { weights: { v1: 100 } } } });
     expect(after.virtualServices).toEqual(snapshot.virtualServices);
     expect(diagnostics.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['W_SHIFT_INEFFECTIVE warning']);
   });
@@ -55,7 +55,7 @@ describe('what a shift moves', () => {
     const snapshot = snapshotOf(
       '{ timeout: 5s, route: [{ destination: { host: reviews, subset: v1, port: { number: 80 } }, headers: { request: { set: { a: b } } } }, { destination: { host: reviews, subset: v2, port: { number: 80 } }, weight: 1 }] }',
     );
-    const { snapshot: after } = applyOverlay(snapshot, { shifts: { [HOST]: { weights: { v1: 1, v3: 3 } } } });
+    const { snapshot: after } = applyOverlay(snapshot, { ...EMPTY_OVERLAY, shifts: { [HOST]: { weights: { v1: 1, v3: 3 } } } });
     const [service] = after.virtualServices;
     expect(service?.spec.http).toEqual([
       {
@@ -73,7 +73,7 @@ describe('what a shift moves', () => {
   test('the files and the snapshot of them stay as they are; the version tells them apart', () => {
     const snapshot = snapshotOf(`{ ${SPLIT} }`);
     const before = JSON.stringify(snapshot);
-    const { snapshot: after } = applyOverlay(snapshot, { shifts: { [HOST]: { weights: { v2: 100 } } } });
+    const { snapshot: after } = applyOverlay(snapshot, { ...EMPTY_OVERLAY, shifts: { [HOST]: { weights: { v2: 100 } } } });
     expect(JSON.stringify(snapshot)).toBe(before);
     expect(after.version).not.toBe(snapshot.version);
     expect(applyOverlay(snapshot, EMPTY_OVERLAY).snapshot).toBe(snapshot);
@@ -81,7 +81,7 @@ describe('what a shift moves', () => {
 
   test('where no VirtualService names the host for the mesh, one is added', () => {
     const snapshot = loadText('x', SERVICE).snapshot;
-    const { snapshot: after } = applyOverlay(snapshot, { shifts: { [HOST]: { weights: { v1: 90, v2: 10 } } } });
+    const { snapshot: after } = applyOverlay(snapshot, { ...EMPTY_OVERLAY, shifts: { [HOST]: { weights: { v1: 90, v2: 10 } } } });
     expect(after.virtualServices).toMatchObject([
       {
         metadata: { name: 'serin-shift-reviews', namespace: 'default', annotations: { 'serin.dev/overlay': 'shift' } },
@@ -117,7 +117,7 @@ describe('what a shift refuses', () => {
   });
 
   test('a shift whose subset the files lost is left out with a warning', () => {
-    const { snapshot: after, diagnostics } = applyOverlay(snapshot, { shifts: { [HOST]: { weights: { v9: 1 } } } });
+    const { snapshot: after, diagnostics } = applyOverlay(snapshot, { ...EMPTY_OVERLAY, shifts: { [HOST]: { weights: { v9: 1 } } } });
     expect(after.virtualServices).toEqual([]);
     expect(diagnostics.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['W_SHIFT_IGNORED warning']);
   });

@@ -1,3 +1,4 @@
+import type { Release } from './release.ts';
 import type { DestinationRule, Gateway, Rollout, ServiceEntry, VirtualService, WorkloadEntry } from './resources.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface Snapshot {
   readonly serviceEntries: readonly ServiceEntry[];
   readonly workloadEntries: readonly WorkloadEntry[];
   readonly rollouts: readonly Rollout[];
+  /** Releases the overlay has put in force; each host at most once. Empty in what the files alone say. */
+  readonly releases: readonly Release[];
 }
 
 export const EMPTY_SNAPSHOT: Snapshot = {
@@ -25,4 +28,5 @@ export const EMPTY_SNAPSHOT: Snapshot = {
   serviceEntries: [],
   workloadEntries: [],
   rollouts: [],
+  releases: [],
 };
