@@ -8,7 +8,7 @@ import { hostsOverlap, normalizeHost, resolveHost, shortNames } from './hosts.ts
 import type { LoadedResource } from './loaded.ts';
 import { Place, Report, show } from './report.ts';
 import type { AnyResource, Destination, DestinationRule, Gateway, Rollout, VirtualService } from './resources.ts';
-import { meshHost, serviceIndex, subsetEndpoints, type ServiceIndex } from './services.ts';
+import { meshHost, serviceIndex, subsetEndpoints, subsetProcesses, type ServiceIndex } from './services.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Path } from './yaml-node.ts';
 
@@ -287,7 +287,7 @@ class Analysis {
       }
       if (service.resolution === 'NONE' || service.resolution === 'DYNAMIC_DNS') continue;
       for (const [index, subset] of (rule.spec.subsets ?? []).entries()) {
-        if (subsetEndpoints(service, subset).length > 0) continue;
+        if (subsetEndpoints(service, subset).length + subsetProcesses(service, subset.labels ?? {}).length > 0) continue;
         const wanted = Object.entries(subset.labels ?? {}).map(([key, value]) => `${key}=${value}`);
         this.#place(rule, ['spec', 'subsets', index])?.warn(
           'W_EMPTY_SUBSET',

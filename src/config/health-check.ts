@@ -1,6 +1,7 @@
 /** `serin.dev/health-check`, the annotation of a ServiceEntry that says how its endpoints are checked, as JSON (`HealthCheckSpec`). */
 import { z } from 'zod';
 import { parseDuration } from '../base/duration.ts';
+import { parseJson } from './annotation.ts';
 import { HEALTH_CHECK_ANNOTATION, type HealthCheckSpec, type ObjectMeta } from './resources.ts';
 import { Place, Report, show } from './report.ts';
 import { checkShape } from './istio/shape.ts';
@@ -52,15 +53,6 @@ export function healthCheckOf(metadata: ObjectMeta): HealthCheckSpec | undefined
   if (text === undefined) return undefined;
   const result = healthCheckSchema.safeParse(parseJson(text));
   return result.success ? result.data : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return value;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Gathers messages in place of diagnostics: everything inside an annotation has one position. */

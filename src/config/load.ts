@@ -10,6 +10,7 @@ import { listConfigFiles } from './config-files.ts';
 import { readDocument } from './document.ts';
 import type { LoadedResource } from './loaded.ts';
 import type { AnyResource } from './resources.ts';
+import { checkRunsOnHost, type HostEnv } from './run-host.ts';
 import type { Snapshot } from './snapshot.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -29,7 +30,8 @@ interface Source {
   readonly content: string | Uint8Array;
 }
 
-export async function loadFiles(paths: readonly string[]): Promise<LoadResult> {
+/** @param hostEnv Serin's own environment: then what versions that are run need of this machine is checked as well. */
+export async function loadFiles(paths: readonly string[], hostEnv?: HostEnv): Promise<LoadResult> {
   const diagnostics: Diagnostic[] = [];
   const sources: Source[] = [];
   const seen = new Set<string>();
@@ -44,12 +46,12 @@ export async function loadFiles(paths: readonly string[]): Promise<LoadResult> {
       }
     }
   }
-  return loadSources(sources, diagnostics);
+  return loadSources(sources, diagnostics, hostEnv);
 }
 
 /** What a text holds, under the name `file` in diagnostics (`-` for standard input, `api`). */
-export function loadText(file: string, text: string | Uint8Array): LoadResult {
-  return loadSources([{ file, content: text }], []);
+export function loadText(file: string, text: string | Uint8Array, hostEnv?: HostEnv): LoadResult {
+  return loadSources([{ file, content: text }], [], hostEnv);
 }
 
 async function listFiles(path: string, diagnostics: Diagnostic[]): Promise<readonly string[]> {
@@ -84,7 +86,7 @@ function nowhere(file: string): Pick<Diagnostic, 'file' | 'line' | 'column' | 'k
   return { file, line: 0, column: 0, kind: '', namespace: '', name: '', path: '' };
 }
 
-function loadSources(sources: readonly Source[], diagnostics: Diagnostic[]): LoadResult {
+function loadSources(sources: readonly Source[], diagnostics: Diagnostic[], hostEnv: HostEnv | undefined): LoadResult {
   const loaded: LoadedResource[] = [];
   let documents = 0;
   for (const { file, content } of sources) {
@@ -110,6 +112,7 @@ function loadSources(sources: readonly Source[], diagnostics: Diagnostic[]): Loa
   const resources = loaded.map(({ resource }) => resource);
   const snapshot = buildSnapshot(resources);
   analyze(snapshot, loaded, diagnostics);
+  if (hostEnv !== undefined) checkRunsOnHost(loaded, hostEnv, diagnostics);
   diagnostics.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line || a.column - b.column));
   return { snapshot, resources, diagnostics, files: sources.map(({ file }) => file) };
 }

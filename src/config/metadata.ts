@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import { checkHealthCheck } from './health-check.ts';
 import { isDns1123Label, isDns1123Subdomain } from './names.ts';
-import { HEALTH_CHECK_ANNOTATION, type ObjectMeta, type ResourceKind } from './resources.ts';
+import { HEALTH_CHECK_ANNOTATION, RUN_ANNOTATION, type ObjectMeta, type ResourceKind } from './resources.ts';
+import { checkRunAnnotation } from './run.ts';
 import { show, type Place } from './report.ts';
 import { checkShape } from './istio/shape.ts';
 
@@ -67,6 +68,12 @@ export function checkMetadata(kind: ResourceKind, value: unknown, place: Place):
     const at = place.at('annotations').at(HEALTH_CHECK_ANNOTATION);
     if (kind !== 'ServiceEntry') at.warn('W_INEFFECTIVE', `${HEALTH_CHECK_ANNOTATION} has an effect on a ServiceEntry only`);
     else isGood = checkHealthCheck(healthCheck, at) && isGood;
+  }
+  const run = annotations?.[RUN_ANNOTATION];
+  if (run !== undefined) {
+    const at = place.at('annotations').at(RUN_ANNOTATION);
+    if (kind !== 'ServiceEntry') at.warn('W_INEFFECTIVE', `${RUN_ANNOTATION} has an effect on a ServiceEntry only`);
+    else isGood = checkRunAnnotation(run, at) && isGood;
   }
   if (!isGood) return undefined;
   return {

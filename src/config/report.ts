@@ -96,7 +96,7 @@ export class Place {
 const SIMPLE_STEP = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** `spec.http[2].headers.request.set["x-a.b"]`. */
-function formatPath(path: Path): string {
+export function formatPath(path: Path): string {
   let text = '';
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;

@@ -298,6 +298,35 @@ export type ResourceKind = AnyResource['kind'];
  */
 export const HEALTH_CHECK_ANNOTATION = 'serin.dev/health-check';
 
+/**
+ * Annotation on a ServiceEntry: its versions that Serin itself runs as processes, as JSON (`RunSpec` by the value of the label `version`). They are
+ * endpoints of the service for as long as they are ready. The short form's `run:` expands to this; Istio itself ignores it.
+ */
+export const RUN_ANNOTATION = 'serin.dev/run';
+
+/** What `RUN_ANNOTATION` holds for each version. */
+export interface RunSpec {
+  /** Program and arguments; no shell. `${NAME}` is a variable of Serin's own environment, `${PORT}` the port chosen for the process. */
+  readonly command: readonly string[];
+  /** Beside PORT and the few variables every process gets. */
+  readonly env?: Readonly<Record<string, EnvValue>>;
+  /** Default 1. */
+  readonly instances?: number;
+  /** As `WorkloadEntry.weight`, of each instance; default 1. */
+  readonly weight?: number;
+  readonly ready?: {
+    /** Asked for with GET until it answers 200 to 299; without it a TCP connection is enough. */
+    readonly path?: string;
+    /** How long a start may take before it is given up and tried again; default `30s`. */
+    readonly timeout?: string;
+  };
+  /** Between SIGTERM and SIGKILL; default `10s`. */
+  readonly stopTimeout?: string;
+}
+
+/** Text with `${NAME}` in it, or the content of a file. */
+export type EnvValue = string | { readonly file: string };
+
 /** What `HEALTH_CHECK_ANNOTATION` holds. Names and defaults are Envoy's (core.v3.HealthCheck). */
 export interface HealthCheckSpec {
   /** Path asked for with GET; 200 to 299 is healthy. */

@@ -17,6 +17,7 @@ import type {
   TrafficPolicy,
   WorkloadEntrySpec,
 } from './resources.ts';
+import { runId, runSpecsOf } from './run.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export type Resolution = NonNullable<ServiceEntrySpec['resolution']>;
@@ -29,9 +30,19 @@ export interface Service {
   readonly resolution: Resolution;
   /** Written out or selected; without `unix://` addresses. For DNS without endpoints: the host itself. */
   readonly endpoints: readonly WorkloadEntrySpec[];
+  /** Versions that Serin runs: endpoints that come and go with their processes. */
+  readonly processes: readonly ProcessVersion[];
   /** The oldest ServiceEntry for the host. */
   readonly entry: ServiceEntry;
   readonly destinationRule?: MergedDestinationRule;
+}
+
+export interface ProcessVersion {
+  /** As `runId` makes it. */
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of each instance. */
+  readonly weight: number;
 }
 
 export interface MergedDestinationRule {
@@ -79,6 +90,7 @@ function serviceOf(host: string, entry: ServiceEntry, snapshot: Snapshot, rules:
     ports,
     resolution,
     endpoints: endpointsOf(host, entry, snapshot),
+    processes: processesOf(entry),
     entry,
     ...(destinationRule === undefined ? {} : { destinationRule }),
   };
@@ -97,8 +109,15 @@ function endpointsOf(host: string, entry: ServiceEntry, snapshot: Snapshot): rea
       .map(({ spec }) => spec)
       .filter((spec) => isReachable(spec) && (resolution !== 'STATIC' || isIpAddress(spec.address ?? '')));
   }
-  if (endpoints === undefined || endpoints.length === 0) return resolution === 'STATIC' || host.startsWith('*') ? [] : [{ address: host }];
+  if (endpoints === undefined || endpoints.length === 0) {
+    const isNamed = resolution !== 'STATIC' && !host.startsWith('*') && runSpecsOf(entry.metadata).size === 0;
+    return isNamed ? [{ address: host }] : [];
+  }
   return endpoints.filter(isReachable);
+}
+
+function processesOf({ metadata }: ServiceEntry): readonly ProcessVersion[] {
+  return [...runSpecsOf(metadata)].map(([version, { weight = 1 }]) => ({ id: runId(metadata, version), labels: { version }, weight }));
 }
 
 function isReachable({ address }: WorkloadEntrySpec): boolean {
@@ -112,6 +131,7 @@ function joined(older: Service, younger: Service): Service {
     ...older,
     ports: [...older.ports, ...younger.ports.filter(({ number }) => !numbers.has(number))],
     endpoints: [...older.endpoints, ...younger.endpoints],
+    processes: [...older.processes, ...younger.processes],
   };
 }
 
@@ -140,6 +160,12 @@ function mergeRules(rules: readonly DestinationRule[]): MergedDestinationRule {
     for (const subset of spec.subsets ?? []) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
   }
   return { subsets: [...subsets.values()], resources: rules, ...(trafficPolicy === undefined ? {} : { trafficPolicy }) };
+}
+
+/** The versions Serin runs that a subset selects. */
+export function subsetProcesses(service: Service, labels: Readonly<Record<string, string>>): readonly ProcessVersion[] {
+  const wanted = Object.entries(labels);
+  return service.processes.filter((version) => wanted.every(([key, value]) => version.labels[key] === value));
 }
 
 /** The endpoints a subset selects; all of them for a subset without labels. */

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { healthCheckSchema } from './health-check.ts';
+import { envSchema, MAX_INSTANCES, readySchema } from './run.ts';
 import { shortRolloutSchema } from './serin/rollout-schema.ts';
 
 const optional = z.exactOptional;
@@ -26,9 +27,13 @@ export const versionSchema = z.strictObject({
   urls: optional(z.array(z.string())),
   /** Share of the version's endpoints when the service is balanced as a whole, as WorkloadEntry.weight. */
   weight: optional(z.int().min(1)),
+  /** A command that Serin starts, as a text or a list of words; the next four belong to it (`RunSpec`). */
   run: optional(z.unknown()),
-  env: optional(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
-  instances: optional(z.int().min(1)),
+  env: optional(envSchema),
+  instances: optional(z.int().min(1).max(MAX_INSTANCES)),
+  /** A text is the path. */
+  ready: optional(z.union([z.string(), readySchema], { error: 'expected a path, or { path, timeout }' })),
+  stopTimeout: optional(z.string()),
 });
 
 export const routeSchema = z.strictObject({
@@ -48,5 +53,6 @@ export const matchSchema = z.strictObject({
   queryParams: optional(z.record(z.string(), z.unknown())),
 });
 
+export type ShortVersion = z.infer<typeof versionSchema>;
 export type ShortService = z.infer<typeof serviceSchema>;
 export type ShortRoute = z.infer<typeof routeSchema>;

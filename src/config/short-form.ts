@@ -3,6 +3,9 @@
  * DestinationRule with a subset for each version, a VirtualService when there are routes, and a Rollout when there is one. All carry the
  * service's name.
  *
+ * A version with `run:` has no endpoint of its own: it is in the ServiceEntry's annotation `serin.dev/run`, and its endpoints come and go with its
+ * processes.
+ *
  * What it expands to goes through the same rules as written resources; each problem is shown at the line of the short form it came from.
  */
 import type { Diagnostic } from '../base/diagnostic.ts';
@@ -16,12 +19,14 @@ import { isDns1123Label, isIpAddress } from './names.ts';
 import { Place, Report, show, type Locate, type ResourceId } from './report.ts';
 import {
   HEALTH_CHECK_ANNOTATION,
+  RUN_ANNOTATION,
   type DestinationRuleSpec,
   type HttpMatchRequest,
   type HttpRouteDestination,
   type IstioHttpRoute,
   type ObjectMeta,
   type ResourceKind,
+  type RunSpec,
   type ServiceEntrySpec,
   type StringMatch,
   type VirtualServiceSpec,
@@ -36,6 +41,8 @@ import {
   type ShortRoute,
   type ShortService,
 } from './short-form-schema.ts';
+import { checkRun } from './run.ts';
+import { readRun, type RunSource } from './short-form-run.ts';
 import { parseUpstreamUrl, type Upstream } from './upstream-url.ts';
 import type { Path } from './yaml-node.ts';
 
@@ -127,7 +134,10 @@ class Expansion {
     const routes = this.#virtualService();
     const rollout = this.#rollout();
     if (!this.#isGood) return;
-    const annotations = healthCheck === undefined ? undefined : { [HEALTH_CHECK_ANNOTATION]: JSON.stringify(healthCheck) };
+    const annotations = {
+      ...(healthCheck === undefined ? {} : { [HEALTH_CHECK_ANNOTATION]: JSON.stringify(healthCheck) }),
+      ...(Object.keys(entry.runs).length === 0 ? {} : { [RUN_ANNOTATION]: JSON.stringify(entry.runs) }),
+    };
     this.#emit('ServiceEntry', entry.spec, entry.sources, annotations);
     this.#emit('DestinationRule', rule.spec, rule.sources);
     if (routes !== undefined) this.#emit('VirtualService', routes.spec, routes.sources);
@@ -139,19 +149,25 @@ class Expansion {
     place.error(code, message, hint);
   }
 
-  #emit(kind: ResourceKind, spec: unknown, sources: Sources, annotations?: Readonly<Record<string, string>>): void {
+  /** Where a field of an expanded resource stands. */
+  #locateIn(sources: Sources): Locate {
+    return (path, at) => this.#locate(sources.find(path) ?? this.#place.path, at);
+  }
+
+  #emit(kind: ResourceKind, spec: unknown, sources: Sources, annotations: Readonly<Record<string, string>> = {}): void {
     const namespace = this.#service.namespace ?? 'default';
-    const locate: Locate = (path, at) => this.#locate(sources.find(path) ?? this.#place.path, at);
+    const locate = this.#locateIn(sources);
     const id: ResourceId = { kind, namespace, name: this.#name };
-    const metadata: ObjectMeta = { name: this.#name, namespace, ...(annotations === undefined ? {} : { annotations }) };
+    const metadata: ObjectMeta = { name: this.#name, namespace, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) };
     const place = Place.root(new Report(id, locate, this.#diagnostics)).at('spec');
     const read = readKind(kind, spec, place, id, metadata);
     const apiVersion = kind === 'Rollout' ? ROLLOUT_API_VERSION : API_VERSION;
     if (read !== undefined) this.#loaded.push(loadedResource({ apiVersion, metadata, ...read, origin: locate([], 'key').origin }, locate));
   }
 
-  #serviceEntry(): { readonly spec: ServiceEntrySpec; readonly sources: Sources } {
+  #serviceEntry(): { readonly spec: ServiceEntrySpec; readonly runs: Readonly<Record<string, RunSpec>>; readonly sources: Sources } {
     const sources = new Sources();
+    const runs: Record<string, RunSpec> = {};
     const endpoints: WorkloadEntrySpec[] = [];
     if (this.#versions.length === 0)
       this.#fail(this.#place.at('versions'), 'E_REQUIRED', 'versions is empty', 'add one: versions: { v1: http://127.0.0.1:9081 }');
@@ -166,6 +182,15 @@ class Expansion {
         );
       }
       const version = this.#version(value, place);
+      if (version.run !== undefined) {
+        runs[name] = version.run.spec;
+        const path = ['metadata', 'annotations', RUN_ANNOTATION, name];
+        for (const [field, at] of version.run.sources) sources.set([...path, ...field], at);
+        const id = { kind: 'ServiceEntry', namespace: this.#service.namespace ?? 'default', name: this.#name };
+        let at = Place.root(new Report(id, this.#locateIn(sources), this.#diagnostics));
+        for (const step of path) at = at.at(step);
+        if (!checkRun(version.run.spec, at)) this.#isGood = false;
+      }
       for (const { upstream, at } of version.upstreams) {
         sources.set(['spec', 'endpoints', endpoints.length], at);
         endpoints.push({
@@ -181,13 +206,17 @@ class Expansion {
     const resolution = endpoints.every(({ address = '' }) => isIpAddress(address)) ? 'STATIC' : 'DNS';
     const number = this.#service.port ?? 80;
     const ports = [{ number, name: PORT_NAME, protocol: 'HTTP' }];
-    return { spec: { hosts: [this.#name], ports, location: 'MESH_INTERNAL', resolution, endpoints }, sources };
+    return { spec: { hosts: [this.#name], ports, location: 'MESH_INTERNAL', resolution, endpoints }, runs, sources };
   }
 
   #version(
     value: unknown,
     place: Place,
-  ): { readonly upstreams: readonly { readonly upstream: Upstream; readonly at: Place }[]; readonly weight?: number } {
+  ): {
+    readonly upstreams: readonly { readonly upstream: Upstream; readonly at: Place }[];
+    readonly weight?: number;
+    readonly run?: { readonly spec: RunSpec; readonly sources: readonly RunSource[] };
+  } {
     if (typeof value === 'string') return { upstreams: this.#upstreams([[value, place]]) };
     if (Array.isArray(value)) {
       if (value.length === 0) this.#fail(place, 'E_REQUIRED', 'list of URLs is empty');
@@ -201,22 +230,21 @@ class Expansion {
       this.#isGood = false;
       return { upstreams: [] };
     }
-    const { url, urls = [], run, env, instances, weight } = value;
+    const { url, urls = [], run, weight } = value;
     if (url !== undefined && value.urls !== undefined)
       this.#fail(place, 'E_ONE_OF', 'a version cannot have both url and urls', 'keep urls');
     if (run !== undefined) {
-      const isCommand =
-        (typeof run === 'string' && run.trim() !== '') ||
-        (Array.isArray(run) && run.length > 0 && run.every((word) => typeof word === 'string'));
-      if (!isCommand) this.#fail(place.at('run'), 'E_TYPE', 'expected a command: a text or a list of words', 'run: [node, reviews.js]');
-      place
-        .at('run')
-        .warn('W_NOT_HONOURED', 'run has no effect in this release: no process is started', 'start it yourself and give its url');
-    } else if (env !== undefined || instances !== undefined) {
-      this.#fail(place, 'E_REQUIRED', 'env and instances need run');
+      if (url !== undefined || value.urls !== undefined)
+        this.#fail(place, 'E_ONE_OF', 'a version cannot have both run and a URL', 'keep run where Serin is to start it');
+      const read = readRun(value, place, this.#service.healthCheck?.path);
+      if (read === undefined) this.#isGood = false;
+      return { upstreams: [], ...(read === undefined ? {} : { run: read }) };
     }
-    if (url === undefined && urls.length === 0 && run === undefined)
-      this.#fail(place, 'E_REQUIRED', 'a version needs url or urls', 'url: http://127.0.0.1:9081');
+    const without = (['env', 'instances', 'ready', 'stopTimeout'] as const).filter((field) => value[field] !== undefined);
+    if (without.length > 0)
+      this.#fail(place, 'E_REQUIRED', `${without.join(', ')} without run: there is no process`, 'run: node reviews.js');
+    if (url === undefined && urls.length === 0)
+      this.#fail(place, 'E_REQUIRED', 'a version needs run, url or urls', 'run: node reviews.js, or url: http://127.0.0.1:9081');
     const all: [unknown, Place][] = urls.map((text, index) => [text, place.at('urls').at(index)]);
     if (url !== undefined) all.unshift([url, place.at('url')]);
     return { upstreams: this.#upstreams(all), ...(weight === undefined ? {} : { weight }) };

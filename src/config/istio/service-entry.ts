@@ -1,7 +1,7 @@
 /** The rules of ServiceEntry and WorkloadEntry, as Istio's webhook has them. */
 import { hostProblem, isAmbiguousIpv4, isDns1123Label, isIpAddress, isIpSubnet } from '../names.ts';
 import { resolveHost } from '../hosts.ts';
-import type { ObjectMeta } from '../resources.ts';
+import { RUN_ANNOTATION, type ObjectMeta } from '../resources.ts';
 import { show, type Place } from '../report.ts';
 import { checkSelector } from './destination-rule.ts';
 import type { ParsedServiceEntry, ParsedWorkloadEntry } from './service-entry-schema.ts';
@@ -84,7 +84,7 @@ export function checkServiceEntry(spec: ParsedServiceEntry, place: Place, namesp
       place.at('workloadSelector').error('E_RANGE', 'number of labels must be <= 256');
     checkSelector(workloadSelector.labels, place.at('workloadSelector').at('labels'));
   }
-  checkResolution(spec, place, portNames);
+  checkResolution(spec, place, portNames, metadata?.annotations?.[RUN_ANNOTATION] !== undefined);
   if (resolution !== 'NONE' && hosts.length > 1) {
     const index = ports.findIndex(
       ({ protocol = '' }) => !HTTP_PROTOCOLS.has(protocol.toUpperCase()) && !TLS_PROTOCOLS.has(protocol.toUpperCase()),
@@ -123,9 +123,11 @@ function checkPorts(ports: NonNullable<ParsedServiceEntry['ports']>, place: Plac
   return names;
 }
 
-function checkResolution(spec: ParsedServiceEntry, place: Place, portNames: ReadonlySet<string>): void {
+function checkResolution(spec: ParsedServiceEntry, place: Place, portNames: ReadonlySet<string>, isRun: boolean): void {
   const { hosts, resolution = 'NONE', endpoints = [], workloadSelector } = spec;
   const at = place.at('resolution');
+  if (isRun && resolution !== 'STATIC' && resolution !== 'DNS')
+    at.error('E_RESOLUTION', `${RUN_ANNOTATION} needs resolution STATIC or DNS, found ${resolution}`, 'use resolution: STATIC');
   switch (resolution) {
     case 'NONE':
       if (spec.endpoints !== undefined)
@@ -142,14 +144,14 @@ function checkResolution(spec: ParsedServiceEntry, place: Place, portNames: Read
       at.warn('W_NOT_HONOURED', 'resolution DYNAMIC_DNS has no effect in this release: names under the wildcard are not resolved');
       return;
     case 'STATIC':
-      if (endpoints.length === 0 && workloadSelector === undefined)
+      if (endpoints.length === 0 && workloadSelector === undefined && !isRun)
         at.warn('W_INEFFECTIVE', 'resolution STATIC without endpoints has nothing to send to', 'add endpoints or workloadSelector');
       for (const [index, endpoint] of endpoints.entries())
         checkWorkload(endpoint, place.at('endpoints').at(index), { allowNames: false, portNames });
       return;
     case 'DNS':
     case 'DNS_ROUND_ROBIN':
-      if (endpoints.length === 0 && workloadSelector === undefined) {
+      if (endpoints.length === 0 && workloadSelector === undefined && !isRun) {
         for (const [index, host] of hosts.entries()) {
           if (host.includes('*'))
             place
