@@ -20,7 +20,9 @@ import { FAILURES, answerText, failureAnswer } from './answer.ts';
 import type { DataPlaneContext } from './context.ts';
 import { Deadline } from './deadline-wheel.ts';
 import type { Generation } from './generation.ts';
+import { takeOver } from './accepted-socket.ts';
 import type { ProxyListener } from './listener.ts';
+import { ReadBuffers } from './read-buffers.ts';
 import { Exchange } from './request.ts';
 import type { ExchangeHost } from './request.ts';
 
@@ -28,8 +30,6 @@ import type { ExchangeHost } from './request.ts';
 const MAX_PIPELINED_BYTES = 65_536;
 /** Of an unwanted body read before the connection is given up (P35). */
 const MAX_DISCARDED_BYTES = 65_536;
-
-const LONG_READ_BYTES = 16_384;
 
 type State = 'idle' | 'head' | 'exchange' | 'discarding' | 'lingering' | 'closed';
 
@@ -41,6 +41,9 @@ export class DownstreamConnection implements ExchangeHost {
   readonly identityLines: string;
 
   readonly #listener: ProxyListener;
+  readonly #buffers: ReadBuffers;
+  /** The bytes being looked at are those of the socket's last read, and not ones that were kept. */
+  #isReading = false;
   readonly #deadline: Deadline;
   #state: State = 'idle';
   #exchange: Exchange | undefined;
@@ -51,12 +54,17 @@ export class DownstreamConnection implements ExchangeHost {
   #unread: BodyReader | undefined;
   #discarded = 0;
   #hasEnded = false;
+  /** Bytes are being looked at: more requests may stand behind the one just answered. */
+  #isConsuming = false;
   /** `#pipelined` is about to be looked at. */
   #isScheduled = false;
 
-  constructor(listener: ProxyListener, socket: Socket, peerAddress: string, isTrustedPeer: boolean) {
+  /** @param accepted  Left unread; its handle is taken over. */
+  constructor(listener: ProxyListener, accepted: Socket, peerAddress: string, isTrustedPeer: boolean) {
     this.#listener = listener;
     this.context = listener.context;
+    this.#buffers = new ReadBuffers(this.context, (bytes, length) => this.#onRead(bytes, length));
+    const socket = takeOver(accepted, this.#buffers.onread);
     this.socket = socket;
     this.peerAddress = peerAddress;
     this.isTrustedPeer = isTrustedPeer;
@@ -67,7 +75,6 @@ export class DownstreamConnection implements ExchangeHost {
     counters.add('downstreamConnectionsTotal', 1);
     counters.add('downstreamConnectionsActive', 1);
     wheel.set(this.#deadline, this.context.now() + settings.timeouts.keepAliveMs);
-    socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#exchange?.onDownstreamDrain());
     // The reason does not matter: 'close' follows.
@@ -113,8 +120,9 @@ export class DownstreamConnection implements ExchangeHost {
 
   onExchangeDone(closes: boolean, unread: BodyReader): void {
     if (this.#state === 'closed') return;
+    this.#buffers.share();
     if (this.socket.isPaused() && (this.#pipelined?.length ?? 0) < MAX_PIPELINED_BYTES / 2) this.socket.resume();
-    if (closes || (this.#hasEnded && this.#pipelined === undefined)) {
+    if (closes) {
       this.#linger();
       return;
     }
@@ -141,41 +149,55 @@ export class DownstreamConnection implements ExchangeHost {
         if (this.#state === 'closed') return;
         const later = this.#pipelined;
         this.#pipelined = undefined;
-        this.#onBytes(later === undefined ? pipelined : Buffer.concat([pipelined, later]));
+        const waiting = later === undefined ? pipelined : Buffer.concat([pipelined, later]);
+        this.#onBytes(waiting, waiting.length);
         // The end of input was seen while these bytes still waited.
         if (this.#hasEnded) this.#onEnd();
       });
+    } else if (this.#hasEnded && !this.#isConsuming) {
+      this.socket.destroySoon();
     } else if (this.context.isDraining) {
       this.drain();
     }
   }
 
-  #onBytes(bytes: Buffer): void {
+  /** @returns Whether a long body goes on. */
+  #onRead(bytes: Buffer, length: number): boolean {
+    this.#isReading = true;
+    this.#onBytes(bytes, length);
+    this.#isReading = false;
+    return this.#exchange?.wantsBody === true;
+  }
+
+  get ownsBytes(): boolean {
+    return !this.#isReading || this.#buffers.areOwn;
+  }
+
+  lendBytes(): void {
+    if (this.#isReading) this.#buffers.lend();
+  }
+
+  takeBytesBack(): void {
+    this.#buffers.returned();
+  }
+
+  #onBytes(bytes: Buffer, length: number): void {
     try {
-      if (this.#isScheduled) this.#keep(bytes, 0, bytes.length);
-      else this.#consume(bytes);
-      this.#free(bytes);
+      this.#isConsuming = true;
+      if (this.#isScheduled) this.#keep(bytes, 0, length);
+      else this.#consume(bytes, length);
     } catch (error) {
       this.context.onInternalError(error);
       this.socket.destroy();
+    } finally {
+      this.#isConsuming = false;
     }
   }
 
-  /**
-   * Gives the memory of a long read back at once when nobody refers to it any more. Every read of the socket comes in an ArrayBuffer of its own;
-   * left to the garbage collector those of an upload are a fifth of what it costs.
-   */
-  #free(bytes: Buffer): void {
-    if (bytes.length < LONG_READ_BYTES || this.#pipelined !== undefined || this.#exchange?.holdsBytes === true) return;
-    const { buffer } = bytes;
-    // A part of something larger is not ours alone.
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length) buffer.transfer(0);
-  }
-
-  #consume(bytes: Buffer): void {
+  #consume(bytes: Buffer, length: number): void {
     let at = 0;
     let source = bytes;
-    let end = bytes.length;
+    let end = length;
     while (at < end) {
       switch (this.#state) {
         case 'idle':
@@ -253,7 +275,7 @@ export class DownstreamConnection implements ExchangeHost {
 
   #keep(bytes: Buffer, at: number, end: number): void {
     const rest = bytes.subarray(at, end);
-    this.#pipelined = this.#pipelined === undefined ? rest : Buffer.concat([this.#pipelined, rest]);
+    this.#pipelined = this.#pipelined === undefined ? Buffer.from(rest) : Buffer.concat([this.#pipelined, rest]);
     if (this.#pipelined.length > MAX_PIPELINED_BYTES) this.pauseReading();
   }
 

@@ -29,7 +29,7 @@ export class ProxyListener {
     this.declaredPort = declaredPort;
     this.generation = generation;
     this.#trusted = trusted;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
   /** Binds; rejects with `ListenError`. */

@@ -56,6 +56,12 @@ import type { UpstreamLoss, UpstreamUser } from './upstream-connection.ts';
 export interface ExchangeHost {
   readonly context: DataPlaneContext;
   readonly socket: Socket;
+  /** Whether the bytes handed to `onRequestBytes` stay as they are when they are lent; else they are overwritten after it has returned. */
+  readonly ownsBytes: boolean;
+  /** A write that is not finished refers to those bytes. */
+  lendBytes(): void;
+  /** Every such write has finished. */
+  takeBytesBack(): void;
   /** Address of the peer, without port. */
   readonly peerAddress: string;
   readonly isTrustedPeer: boolean;
@@ -166,11 +172,6 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   /** Whether bytes that arrive now belong to this request's body. */
   get wantsBody(): boolean {
     return this.isActive && !this.#requestBody.isDone;
-  }
-
-  /** Whether bytes of the request's body wait here or in the upstream connection to be written. */
-  get holdsBytes(): boolean {
-    return this.#queue.length > 0 || (this.#upstream?.hasPendingWrites ?? false);
   }
 
   // --- 1 to 5 -------------------------------------------------------------------------------------------------------------------------
@@ -538,7 +539,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   }
 
   /**
-   * Bytes of the request's body, in the order they came; they stay valid.
+   * Bytes of the request's body, in the order they came.
    *
    * @returns Position after the body's bytes: what stands there is the next request's.
    */
@@ -562,17 +563,21 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
 
   #upload(bytes: Buffer, start: number, end: number): void {
     const length = end - start;
-    if (this.#requestBody.framing !== 'chunked') {
-      this.#send(bytes.subarray(start, end));
-    } else if (length <= JOINED_BYTES) {
-      this.#send(`${length.toString(16)}\r\n${bytes.latin1Slice(start, end)}\r\n`);
-    } else {
-      this.#send(`${length.toString(16)}\r\n`);
-      this.#send(bytes.subarray(start, end));
-      this.#send('\r\n');
+    const isChunked = this.#requestBody.framing === 'chunked';
+    if (length <= JOINED_BYTES) {
+      const run = bytes.latin1Slice(start, end);
+      this.#send(isChunked ? `${length.toString(16)}\r\n${run}\r\n` : run);
+      return;
     }
+    if (isChunked) this.#send(`${length.toString(16)}\r\n`);
+    const run = bytes.subarray(start, end);
+    const isWrittenFrom = this.#isSent && this.#host.ownsBytes;
+    this.#send(isWrittenFrom ? run : Buffer.from(run));
+    if (isWrittenFrom && this.#upstream?.hasPendingWrites === true) this.#host.lendBytes();
+    if (isChunked) this.#send('\r\n');
   }
 
+  /** @param piece  Text, or bytes that stay as they are. */
   #send(piece: string | Buffer): void {
     if (this.#isSent) {
       if (this.#upstream?.write(piece) === false) this.#pauseUpload();
@@ -596,6 +601,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
 
   onUpstreamDrain(): void {
     if (!this.isActive) return;
+    this.#host.takeBytesBack();
     this.#resumeUpload();
     this.#watchRequest();
   }
@@ -804,7 +810,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
         if (text !== '') socket.write(text, 'latin1');
         text = '';
         const run = bytes.subarray(body.dataStart, body.dataEnd);
-        const ownsBytes = upstream?.ownsBytes === true;
+        const ownsBytes = upstream?.buffers.areOwn === true;
         keepsBytes ||= ownsBytes;
         socket.write(ownsBytes ? run : Buffer.from(run));
       }
@@ -813,7 +819,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     if (body.isDone && this.#isChunkedDown) text += `0\r\n${this.#trailerLines()}\r\n`;
     if (text !== '') socket.write(text, 'latin1');
     if (isCorked) socket.uncork();
-    if (keepsBytes && socket.writableLength > 0) upstream?.keepBytes();
+    if (keepsBytes && socket.writableLength > 0) upstream?.buffers.lend();
     if (body.isDone) this.#completeResponse(at === end);
     else this.#watchResponse(upstream);
   }
@@ -826,6 +832,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   /** The client has taken what was written. */
   onDownstreamDrain(): void {
     if (this.#phase !== 'responding') return;
+    this.#upstream?.buffers.returned();
     this.#upstream?.resume();
     this.#watchResponse(undefined);
   }
@@ -846,7 +853,9 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     if (upstream !== undefined) {
       const limit = this.#choice?.cluster.cluster.maxRequestsPerConnection ?? 0;
       const isWornOut = limit > 0 && upstream.served + 1 >= limit;
-      upstream.release(isExact === true && this.#isUpstreamReusable && !isWornOut ? this.#idleMs : 0);
+      // An answer that came before the last of the body was written is one that did not wait for it.
+      const isReusable = isExact === true && this.#isUpstreamReusable && !upstream.hasPendingWrites && !isWornOut;
+      upstream.release(isReusable ? this.#idleMs : 0);
     }
     this.#finish();
   }

@@ -12,9 +12,7 @@ import type { Socket } from 'node:net';
 import type { EndpointRuntime } from './cluster-runtime.ts';
 import type { AfterTurn, DataPlaneContext } from './context.ts';
 import { Deadline } from './deadline-wheel.ts';
-
-/** Reads at least this long make it worth while for a connection to have a buffer of its own. */
-const LONG_READ_BYTES = 16_384;
+import { ReadBuffers } from './read-buffers.ts';
 
 /** How a connection was lost. `unused`: before anything was written on it for the exchange that holds it. */
 export type UpstreamLoss = 'connect-failed' | 'connect-timeout' | 'unused' | 'ended' | 'reset';
@@ -23,7 +21,7 @@ export type UpstreamLoss = 'connect-failed' | 'connect-timeout' | 'unused' | 'en
 export interface UpstreamUser {
   /** It may be written to. */
   onUpstreamReady(): void;
-  /** `bytes[0, end)`; they are overwritten after the call unless `ownsBytes` of the connection is set. */
+  /** `bytes[0, end)`; they are overwritten after the call unless `buffers.areOwn` and they are lent. */
   onUpstreamBytes(bytes: Buffer, end: number): void;
   /** It can take more after a `write` that answered false. */
   onUpstreamDrain(): void;
@@ -35,8 +33,7 @@ type State = 'connecting' | 'assigned' | 'busy' | 'idle' | 'closed';
 
 export class UpstreamConnection implements AfterTurn {
   readonly endpoint: EndpointRuntime;
-  /** Whether the bytes handed out are this connection's own: they stay until `keepBytes` lets go of them or the next read. */
-  ownsBytes = false;
+  readonly buffers: ReadBuffers;
   /** When it went idle, on the context's clock. */
   idleSince = 0;
   /** Whether it carried an exchange before this one. */
@@ -49,9 +46,6 @@ export class UpstreamConnection implements AfterTurn {
   readonly #deadline: Deadline;
   #state: State = 'connecting';
   #user: UpstreamUser | undefined;
-  #ownBuffer: Buffer | undefined;
-  /** The buffer the next read goes to, when it has to change. */
-  #nextBuffer: Buffer | undefined;
 
   /** Begins to connect on behalf of `user`. */
   constructor(context: DataPlaneContext, endpoint: EndpointRuntime, user: UpstreamUser, connectTimeoutMs: number) {
@@ -62,28 +56,13 @@ export class UpstreamConnection implements AfterTurn {
     context.wheel.set(this.#deadline, context.now() + connectTimeoutMs);
     context.counters.add('upstreamConnectionsTotal', 1);
     context.counters.add('upstreamConnectionsActive', 1);
-    const buffers = { first: true };
+    this.buffers = new ReadBuffers(context, (bytes, length) => this.#onBytes(bytes, length));
     this.#socket = connect({
       host: endpoint.address,
       port: endpoint.port,
       noDelay: true,
       autoSelectFamily: false,
-      onread: {
-        buffer: () => {
-          if (buffers.first) {
-            buffers.first = false;
-            return context.sharedBuffer;
-          }
-          const next = this.#nextBuffer;
-          this.#nextBuffer = undefined;
-          // Anything that is no buffer keeps the one in use; the type declarations do not know.
-          return next as Buffer;
-        },
-        callback: (length, bytes) => {
-          this.#onBytes(bytes as Buffer, length);
-          return true;
-        },
-      },
+      onread: this.buffers.onread,
     });
     this.#socket.on('connect', () => this.#onConnect());
     this.#socket.on('drain', () => this.#user?.onUpstreamDrain());
@@ -136,12 +115,6 @@ export class UpstreamConnection implements AfterTurn {
     this.#socket.resume();
   }
 
-  /** Says that somebody still refers to the bytes just handed out: the next read goes elsewhere. Only while `ownsBytes`. */
-  keepBytes(): void {
-    this.#ownBuffer = this.#context.takeBuffer();
-    this.#nextBuffer = this.#ownBuffer;
-  }
-
   /**
    * The exchange is over and the connection may serve another.
    *
@@ -154,7 +127,7 @@ export class UpstreamConnection implements AfterTurn {
       this.close();
       return;
     }
-    this.#returnToSharedBuffer();
+    this.buffers.share();
     // Paused sockets do not see their peer's FIN.
     if (this.#socket.isPaused()) this.#socket.resume();
     this.#state = 'idle';
@@ -184,24 +157,17 @@ export class UpstreamConnection implements AfterTurn {
     this.#context.afterTurn(this);
   }
 
-  #onBytes(bytes: Buffer, length: number): void {
+  #onBytes(bytes: Buffer, length: number): boolean {
     if (this.#state !== 'busy' || this.#user === undefined) {
       this.#lose('unused');
-      return;
+      return false;
     }
     this.#user.onUpstreamBytes(bytes, length);
-    // A long body gets a buffer of its own, so that its bytes can be written on without a copy.
-    if (this.#state === 'busy' && !this.ownsBytes && length >= LONG_READ_BYTES) {
-      this.ownsBytes = true;
-      this.keepBytes();
-    }
+    return this.#isBusy;
   }
 
-  #returnToSharedBuffer(): void {
-    if (!this.ownsBytes) return;
-    this.ownsBytes = false;
-    this.#nextBuffer = this.#context.sharedBuffer;
-    this.#ownBuffer = undefined;
+  get #isBusy(): boolean {
+    return this.#state === 'busy';
   }
 
   #onDeadline(): void {
