@@ -246,6 +246,14 @@ describe('[P65] half-close and reset', () => {
     expect(await client.untilServerCloses()).toHaveLength(3);
   });
 
+  test('also where some are answered here and some upstream', async () => {
+    const local = route('/local', { kind: 'directResponse', status: 202, body: new Uint8Array() });
+    const started = await rig({ table: (port) => table([hosts(['*'], [local, route('/', forward())])], [cluster(port)]) });
+    const client = await started.client();
+    client.socket.end(['/1', '/local', '/2', '/local', '/local', '/3'].map((target) => get('', target)).join(''));
+    expect((await client.untilServerCloses()).map((answer) => answer.status)).toEqual([200, 202, 200, 202, 202, 200]);
+  });
+
   test('a pipelined request that is cut short is told so', async () => {
     const started = await rig();
     const client = await started.client();
