@@ -76,6 +76,15 @@ export function replicate(scenario: Scenario, replication: number, names: readon
   );
 }
 
+/** The same for one method that is made for the world. */
+export function replicateMethods(scenario: Scenario, replication: number, make: (world: World) => Method): Result {
+  const rng = new Rng(seedOf(scenario.index, replication));
+  const world = scenario.world(rng);
+  const [result] = runMethods(scenario, world, rng, [make(world)]);
+  if (result === undefined) throw new Error(`${scenario.id}: no result`);
+  return result;
+}
+
 export function runMethods(scenario: Scenario, world: World, rng: Rng, methods: readonly Method[]): Result[] {
   const { tickS, horizonS, beforeS, deliveredShare } = scenario;
   for (let startS = -beforeS; startS < 0; startS += tickS) {

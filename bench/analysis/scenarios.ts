@@ -65,7 +65,8 @@ const LOW_RATE = 100 / 3600;
 const HORIZON_S = 1800;
 const DAY_S = 86_400;
 
-interface Plan {
+/** What differs from a stable version that fails 1 % of 100 requests a second for half an hour. */
+export interface WorldPlan {
   readonly id: string;
   readonly about: string;
   readonly stable?: number;
@@ -76,10 +77,12 @@ interface Plan {
   readonly low?: boolean;
   readonly sticky?: boolean;
   readonly deliveredShare?: number;
+  readonly ratePerS?: number;
+  readonly horizonS?: number;
   readonly background?: 'diurnal' | 'outage' | 'burst';
 }
 
-const PLANS: readonly Plan[] = [
+const PLANS: readonly WorldPlan[] = [
   { id: 'AA_01', about: 'same, 0.1 % failing', stable: 0.001 },
   { id: 'AA_1', about: 'same, 1 % failing' },
   { id: 'AA_5', about: 'same, 5 % failing', stable: 0.05 },
@@ -122,13 +125,14 @@ export function seedOf(index: number, replication: number, base = 20261122): num
   return (base + 1000003 * index + 7919 * replication) % 4294967296;
 }
 
-function scenarioOf(plan: Plan, index: number): Scenario {
+/** @param index  Part of the seed; the listed worlds have theirs, others take numbers from 100 on. */
+export function scenarioOf(plan: WorldPlan, index: number): Scenario {
   const low = plan.low ?? false;
   const sticky = plan.sticky ?? false;
   const stable = plan.stable ?? 0.01;
   const canary = plan.canary ?? ((same: number): number => same);
   const slower = plan.slower ?? ((): number => 0);
-  const rate = low ? LOW_RATE : RATE;
+  const rate = plan.ratePerS ?? (low ? LOW_RATE : RATE);
   const tailOnly = plan.tailOnly ?? false;
   const slowExcess = shareAboveP99(slower(HORIZON_S), tailOnly ? TAIL_DRAW : 0) - shareAboveP99(0, 0);
   const good = plan.id.startsWith('AA');
@@ -138,7 +142,7 @@ function scenarioOf(plan: Plan, index: number): Scenario {
     about: plan.about,
     good,
     tickS: low ? 10 : 1,
-    horizonS: low ? DAY_S : HORIZON_S,
+    horizonS: plan.horizonS ?? (low ? DAY_S : HORIZON_S),
     beforeS: low ? DAY_S : 300,
     low,
     sticky,
@@ -163,7 +167,7 @@ function scenarioOf(plan: Plan, index: number): Scenario {
 
 type Background = (seconds: number, weather: Weather) => void;
 
-function backgroundOf(kind: Plan['background'], stable: number, rng: Rng): Background {
+function backgroundOf(kind: WorldPlan['background'], stable: number, rng: Rng): Background {
   if (kind === 'diurnal') return diurnal(rng);
   if (kind === 'burst') return bursts(rng);
   if (kind === 'outage') {

@@ -9,7 +9,7 @@ import { beginStage, observe, startCanary } from '../../src/rollout/analysis.ts'
 import { decide } from '../../src/rollout/analysis-decision.ts';
 import type { Ruling } from '../../src/rollout/analysis-decision.ts';
 import { newArmCounts, newUserCounts } from '../../src/rollout/observation.ts';
-import type { ArmCounts } from '../../src/rollout/observation.ts';
+import type { ArmCounts, Observation, Stratum } from '../../src/rollout/observation.ts';
 import { UserLedger } from '../../src/rollout/user-ledger.ts';
 import { BUCKET_OF_STEP } from './latency.ts';
 import type { Method, Outcome } from './method.ts';
@@ -22,8 +22,6 @@ export interface SerinOptions {
   readonly warmupS: number;
   readonly minimumS: number;
   readonly bakeS: number;
-  /** Off to measure what the advance test lets through on its own. */
-  readonly rollsBack: boolean;
 }
 
 const DEFAULT_WEIGHTS = [0.05, 0.1, 0.25, 0.5];
@@ -46,10 +44,10 @@ export function serinOptions(
       baselineHalfLifeMs: 24 * HOUR_MS,
       relaxAfterMs: [0, HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS],
     };
-    return { spec, weights, warmupS: 0, minimumS: 3600, bakeS: 3600, rollsBack: true };
+    return { spec, weights, warmupS: 0, minimumS: 3600, bakeS: 3600 };
   }
   const spec: AnalysisSpec = { ...DEFAULT_ANALYSIS, plannedStages, assignment: scenario.sticky ? 'user' : 'request' };
-  return { spec, weights, warmupS: 45, minimumS: 60, bakeS: 180, rollsBack: true };
+  return { spec, weights, warmupS: 45, minimumS: 60, bakeS: 180 };
 }
 
 export class Serin implements Method {
@@ -61,37 +59,40 @@ export class Serin implements Method {
   readonly #options: SerinOptions;
   readonly #users: Users | undefined;
   readonly #ledger: UserLedger | undefined;
-  readonly #stratum = {
-    weight: 0,
-    stable: newArmCounts(),
-    canary: newArmCounts(),
-    users: { stable: newUserCounts(), canary: newUserCounts() },
-  };
-  readonly #observation;
+  readonly #stratum: Stratum;
+  readonly #observation: Observation;
   #step = -1;
 
-  constructor(options: SerinOptions, tickS: number, users: Users | undefined) {
+  constructor(options: SerinOptions, tickS: number, users: Users | undefined, state = newAnalysis(options.spec), ledger?: UserLedger) {
     this.#options = options;
     this.#users = users;
-    this.#ledger = users === undefined ? undefined : new UserLedger();
-    this.state = newAnalysis(options.spec);
-    const { weight, stable, canary } = this.#stratum;
-    this.#observation = { durationMs: 1000 * tickS, strata: users === undefined ? [{ weight, stable, canary }] : [this.#stratum] };
+    this.#ledger = users === undefined ? undefined : (ledger ?? new UserLedger());
+    this.state = state;
+    const arms = { weight: 0, stable: newArmCounts(), canary: newArmCounts() };
+    this.#stratum = users === undefined ? arms : { ...arms, users: { stable: newUserCounts(), canary: newUserCounts() } };
+    this.#observation = { durationMs: 1000 * tickS, strata: [this.#stratum] };
   }
 
   before(requests: Requests): void {
-    this.#observe(requests, 0, false);
+    this.count(requests, 0);
+    this.digest();
+  }
+
+  /** One tick without deciding about it. @returns Canary requests. */
+  see(requests: Requests, canaryBelow: number): number {
+    const canary = this.count(requests, canaryBelow);
+    this.digest();
+    return canary;
   }
 
   tick(requests: Requests, canaryBelow: number, endS: number): number {
-    if (this.#step < 0 && this.weight === 0) throw new Error('start() comes before the first tick');
-    const canary = this.#observe(requests, canaryBelow, true);
+    const canary = this.see(requests, canaryBelow);
     const ruling = decide(this.state);
-    const stops = ruling.cause === 'traffic' || (ruling.decision === 'rollback' && this.#options.rollsBack);
+    const stops = ruling.decision === 'rollback' || ruling.cause === 'traffic';
     if (stops) {
       this.outcome = { kind: 'stopped', atS: endS };
       this.cause = ruling.cause;
-    } else if (this.#step < 0 ? endS >= this.#options.warmupS : ruling.decision === 'safe' || this.#isCleared(ruling)) {
+    } else if (this.#step < 0 ? endS >= this.#options.warmupS : ruling.decision === 'safe') {
       this.#advance(endS);
     }
     return canary;
@@ -104,20 +105,16 @@ export class Serin implements Method {
       this.#advance(0);
       return;
     }
-    this.weight = WARMUP_WEIGHT;
-    const nextWeight = Math.max(this.#options.weights[0] ?? 0.5, WARMUP_WEIGHT * 1.01);
-    beginStage(this.state, { weight: WARMUP_WEIGHT, nextWeight, minimumMs: 1000 * this.#options.warmupS });
+    // The warm-up ends by the clock; where the first weight is no higher, it clears the one after.
+    const nextWeight = this.#options.weights.find((weight) => weight > WARMUP_WEIGHT) ?? 1;
+    this.begin(WARMUP_WEIGHT, nextWeight, this.#options.warmupS);
   }
 
-  /** With rollbacks switched off, a latched rollback must not keep the advance test from speaking. */
-  #isCleared(ruling: Ruling): boolean {
-    if (this.#options.rollsBack || ruling.decision !== 'rollback') return false;
-    const { rollback } = this.state;
-    const peak = rollback.peak;
-    rollback.peak = 0;
-    const cleared = decide(this.state).decision === 'safe';
-    rollback.peak = peak;
-    return cleared;
+  /** Sets a weight. */
+  begin(weight: number, nextWeight: number, minimumS: number): void {
+    this.weight = weight;
+    beginStage(this.state, { weight, nextWeight, minimumMs: 1000 * minimumS });
+    this.#ledger?.beginStage();
   }
 
   #advance(endS: number): void {
@@ -128,34 +125,45 @@ export class Serin implements Method {
       this.outcome = { kind: 'promoted', atS: endS };
       return;
     }
-    this.weight = weight;
     const nextWeight = weights[this.#step + 1] ?? 1;
-    beginStage(this.state, { weight, nextWeight, minimumMs: 1000 * (nextWeight === 1 ? bakeS : minimumS) });
-    this.#ledger?.beginStage();
+    this.begin(weight, nextWeight, nextWeight === 1 ? bakeS : minimumS);
   }
 
-  #observe(requests: Requests, canaryBelow: number, started: boolean): number {
+  /** Counts one tick's requests into the observation. @returns Canary requests. */
+  count(requests: Requests, canaryBelow: number): number {
     const { stable, canary } = this.#stratum;
     clear(stable);
     clear(canary);
-    if (this.#ledger === undefined) fill(requests, canaryBelow, stable, canary);
-    else this.#fillByUser(requests, canaryBelow, started);
-    const [stratum] = this.#observation.strata;
-    if (stratum !== undefined) stratum.weight = this.weight;
-    observe(this.state, this.#observation);
+    fill(requests, canaryBelow, stable, canary);
+    this.#stratum.weight = this.weight;
+    if (this.#ledger !== undefined) this.#countUsers(requests, canaryBelow);
     return canary.requests;
   }
 
-  #fillByUser(requests: Requests, canaryBelow: number, started: boolean): void {
+  /** Gives the observation that was counted to the analysis. */
+  digest(): void {
+    observe(this.state, this.#observation);
+  }
+
+  /** The same rollout after a restart of the engine: its state comes from disk, the data plane's counters have lived on. */
+  revived(state: AnalysisState): Serin {
+    const serin = new Serin(this.#options, this.#observation.durationMs / 1000, this.#users, state, this.#ledger);
+    serin.weight = this.weight;
+    serin.outcome = this.outcome;
+    serin.#step = this.#step;
+    return serin;
+  }
+
+  #countUsers(requests: Requests, canaryBelow: number): void {
     const { users } = this.#stratum;
+    if (users === undefined) return;
     for (const counts of [users.stable, users.canary]) {
       counts.firstSeen = 0;
       counts.firstFailures = 0;
       counts.firstLatency.clear();
       clear(counts.capped);
     }
-    fill(requests, canaryBelow, this.#stratum.stable, this.#stratum.canary);
-    if (!started) return;
+    if (this.state.started === 0) return;
     const isWarm = this.state.elapsedMs >= this.#options.spec.warmupMs;
     for (let i = 0; i < requests.count; i++) {
       const hash = this.#users?.hash[requests.user[i] ?? 0] ?? 0;

@@ -42,6 +42,19 @@ export function rollbackCount(metric: number): number {
   return metric === 0 ? ERROR_COMPONENTS : LATENCY_COMPONENTS;
 }
 
+const ERROR_SHARE = Math.log(0.5);
+const QUANTILE_SHARE = Math.log(0.5 / QUANTILES.length);
+
+/**
+ * log of the part of the rollback evidence a metric has: errors a half, the quantiles the other half together.
+ *
+ * A mean of e-values is an e-value whatever they have to do with each other (Vovk & Wang, *E-values: calibration, combination and applications*,
+ * Annals of Statistics 2021, §3), so several metrics need no further correction.
+ */
+export function metricShare(metric: number): number {
+  return metric === 0 ? ERROR_SHARE : QUANTILE_SHARE;
+}
+
 /** First advance component of a metric at a level. */
 export function advanceFrom(level: number, metric: number): number {
   return (level * METRICS + metric) * ADVANCE_ALTERNATIVES;

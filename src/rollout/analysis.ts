@@ -22,14 +22,10 @@ import { betOnShares, shareEvidence } from '../stats/share-test.ts';
 import { decay, predictedFailing, remember, rememberLatency } from './analysis-baseline.ts';
 import { layBets, renewThresholds } from './analysis-bets.ts';
 import { QUANTILES } from './analysis-spec.ts';
-import { ADVANCE_ALTERNATIVES, advanceFrom, LEVELS, METRICS, rollbackCount, rollbackFrom } from './analysis-state.ts';
+import { ADVANCE_ALTERNATIVES, advanceFrom, LEVELS, METRICS, metricShare, rollbackCount, rollbackFrom } from './analysis-state.ts';
 import type { AnalysisState, ArmTotals } from './analysis-state.ts';
 import { FAILURE_CLASSES, failuresOf } from './observation.ts';
-import type { ArmCounts, LatencyTally, Observation, Stratum, UserCounts } from './observation.ts';
-
-/** Share of the rollback evidence each metric has: errors a half, the quantiles the other half together. */
-const ERROR_SHARE = Math.log(0.5);
-const QUANTILE_SHARE = Math.log(0.5 / QUANTILES.length);
+import type { ArmCounts, LatencyTally, Observation, Stratum } from './observation.ts';
 
 export interface StagePlan {
   /** Canary's share of the two arms, in (0, 1). */
@@ -113,10 +109,21 @@ export function observe(state: AnalysisState, observation: Observation): Analysi
   return state;
 }
 
+/**
+ * Lays the bets of the next tick now, exactly as `observe` would at its beginning, so that somebody else can play them too (guard.ts).
+ *
+ * Nothing happens before the canary has a weight.
+ */
+export function prepareTick(state: AnalysisState): void {
+  if (state.started === 0 || state.stage.number === 0) return;
+  enterBlock(state);
+  layBets(state, state.stage.weight);
+}
+
 /** log E of "the canary is worse than the tolerance", all metrics. */
 export function rollbackEvidence(state: AnalysisState): number {
-  let total = ERROR_SHARE + metricEvidence(state, 0);
-  for (let metric = 1; metric < METRICS; metric++) total = logAdd(total, QUANTILE_SHARE + metricEvidence(state, metric));
+  let total = metricShare(0) + metricEvidence(state, 0);
+  for (let metric = 1; metric < METRICS; metric++) total = logAdd(total, metricShare(metric) + metricEvidence(state, metric));
   return total;
 }
 
@@ -305,7 +312,7 @@ function describe(state: AnalysisState, stratum: Stratum): void {
   }
   if (open.weight !== stratum.weight) closeStratum(state);
   open.weight = stratum.weight;
-  const stable: ArmCounts | UserCounts['capped'] = users?.stable.capped ?? stratum.stable;
+  const stable = users?.stable.capped ?? stratum.stable;
   const canary = users?.canary.capped ?? stratum.canary;
   open.stable += stable.requests;
   open.stableFailures += failuresOf(stable);

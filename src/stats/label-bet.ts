@@ -49,6 +49,25 @@ export function labelBet(weight: number, stableRate: number, canaryRate: number,
 }
 
 /**
+ * Nats a bet gains per request, of either arm, when its alternative is the truth: w KL(p*_c || p_c) + (1 - w) KL(p*_s || p_s).
+ *
+ * Evidence of E takes about ln(E) divided by this many requests. Both rates are found again from the logarithms, since
+ * p e^bad + (1 - p) e^good = 1.
+ */
+export function growthPerRequest(bet: LabelBet, weight: number): number {
+  const [canaryBad, canaryGood, stableBad, stableGood] = bet;
+  return weight * growth(canaryBad, canaryGood) + (1 - weight) * growth(stableBad, stableGood);
+}
+
+function growth(bad: number, good: number): number {
+  // A bet that stakes nothing on an arm gains nothing there.
+  if (bad === good) return 0;
+  const nullRate = -Math.expm1(good) / (Math.exp(bad) - Math.exp(good));
+  const rate = nullRate * Math.exp(bad);
+  return rate * bad + (1 - rate) * good;
+}
+
+/**
  * The stable rate of the boundary point that minimises (1-w) KL(p*_s || p) + w KL(p*_c || slope p + offset): the root of a derivative that
  * grows from -infinity to +infinity over the feasible interval, by bisection to the last bit.
  */
