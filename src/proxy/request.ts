@@ -142,6 +142,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   #tries = 0;
   #isSent = false;
   readonly #queue: (string | Buffer)[] = [];
+  /** Spare buffers the queued pieces stand in. */
+  readonly #queueBuffers: Buffer[] = [];
   #queuedBytes = 0;
   #isUploadPaused = false;
   #routeTimeoutMs = 0;
@@ -535,6 +537,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     upstream.uncork();
     this.#queue.length = 0;
     this.#queuedBytes = 0;
+    if (!upstream.hasPendingWrites) for (const buffer of this.#queueBuffers) this.#context.giveBuffer(buffer);
+    this.#queueBuffers.length = 0;
     if (isWritable) this.#resumeUpload();
   }
 
@@ -572,9 +576,18 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     if (isChunked) this.#send(`${length.toString(16)}\r\n`);
     const run = bytes.subarray(start, end);
     const isWrittenFrom = this.#isSent && this.#host.ownsBytes;
-    this.#send(isWrittenFrom ? run : Buffer.from(run));
+    this.#send(isWrittenFrom ? run : this.#copy(run));
     if (isWrittenFrom && this.#upstream?.hasPendingWrites === true) this.#host.lendBytes();
     if (isChunked) this.#send('\r\n');
+  }
+
+  /** Into a spare buffer: the first piece of every upload comes this way, before there is a connection to write it to. */
+  #copy(run: Buffer): Buffer {
+    const buffer = this.#context.takeBuffer();
+    if (run.length > buffer.length) return Buffer.from(run);
+    if (!this.#isSent) this.#queueBuffers.push(buffer);
+    run.copy(buffer);
+    return buffer.subarray(0, run.length);
   }
 
   /** @param piece  Text, or bytes that stay as they are. */
@@ -888,6 +901,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     this.#head = undefined;
     this.#text = '';
     this.#queue.length = 0;
+    this.#queueBuffers.length = 0;
   }
 
   /** The response cannot be completed: the client has to see that (reliability P55). */
