@@ -54,6 +54,8 @@ export class DataPlane {
   readonly #clock: Clock;
   readonly #trusted = new BlockList();
   readonly #endpoints = new Map<string, EndpointRuntime>();
+  /** In no table any more, but with requests in flight. */
+  readonly #leavingEndpoints = new Set<EndpointRuntime>();
   #context: DataPlaneContext | undefined;
   /** By the address asked for. */
   #listeners = new Map<string, ProxyListener>();
@@ -148,11 +150,24 @@ export class DataPlane {
     for (const listener of this.#leaving) {
       if (listener.isEmpty) this.#leaving.delete(listener);
     }
+    for (const endpoint of this.#leavingEndpoints) {
+      if (endpoint.active === 0) this.#leavingEndpoints.delete(endpoint);
+    }
   }
 
   abort(): void {
     for (const listener of this.#prepared?.added ?? []) this.#discard(listener);
     this.#prepared = undefined;
+  }
+
+  /** Requests in flight to an endpoint, whether the table has it or no longer. */
+  activeRequests(address: string, port: number): number {
+    let active = this.#endpoints.get(`${address} ${port}`)?.active ?? 0;
+    for (const endpoint of this.#leavingEndpoints) {
+      if (endpoint.active === 0) this.#leavingEndpoints.delete(endpoint);
+      else if (endpoint.address === address && endpoint.port === port) active += endpoint.active;
+    }
+    return active;
   }
 
   /** Accepts no more and waits until every connection is done, or until `timeoutMs` has passed. */
@@ -223,6 +238,7 @@ export class DataPlane {
       if (used.has(key)) continue;
       closeIdle(endpoint);
       this.#endpoints.delete(key);
+      if (endpoint.active > 0) this.#leavingEndpoints.add(endpoint);
     }
   }
 

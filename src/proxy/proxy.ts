@@ -27,6 +27,8 @@ export interface Proxy {
   readonly stats: StatsRegistry;
   readonly health: HealthBoard;
   listeners(): readonly BoundListener[];
+  /** Requests in flight to an endpoint, over all workers and also when no table has it any more: at 0 the process behind it may be stopped. */
+  activeRequests(endpoint: { readonly address: string; readonly port: number }): Promise<number>;
   /** Accepts no more, answers what is under way with `Connection: close`; resolves when all are done or `timeoutMs` has passed. */
   drain(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
@@ -37,6 +39,7 @@ export interface DataPlanePort {
   prepare(update: DataPlaneUpdate): Promise<readonly BoundListener[]>;
   commit(): Promise<void>;
   abort(): Promise<void>;
+  activeRequests(address: string, port: number): Promise<number>;
   drain(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -112,6 +115,11 @@ class ProxyHandle implements Proxy {
     return this.#listeners;
   }
 
+  async activeRequests({ address, port }: { readonly address: string; readonly port: number }): Promise<number> {
+    const counts = await Promise.all(this.#ports.map((plane) => plane.activeRequests(address, port)));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   async drain(timeoutMs: number): Promise<void> {
     await Promise.all(this.#ports.map((port) => port.drain(timeoutMs)));
   }
@@ -133,6 +141,7 @@ function inThread(
     prepare: (update) => plane.prepare(update),
     commit: async () => plane.commit(),
     abort: async () => plane.abort(),
+    activeRequests: async (address, port) => plane.activeRequests(address, port),
     drain: (timeoutMs) => plane.drain(timeoutMs),
     close: async () => plane.close(),
   };

@@ -15,7 +15,7 @@ const WORKER_FILE = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : '.
 const RESTART_MS = 100;
 
 interface Waiting {
-  readonly resolve: (bound: readonly BoundListener[]) => void;
+  readonly resolve: (answer: Extract<WorkerReply, { kind: 'done' | 'count' }>) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -38,7 +38,7 @@ export class WorkerHandle implements DataPlanePort {
   }
 
   async prepare(update: DataPlaneUpdate): Promise<readonly BoundListener[]> {
-    const bound = await this.#ask({ kind: 'prepare', update });
+    const bound = await this.#carryOut({ kind: 'prepare', update });
     // Should it have to be repeated, ports that were left open are settled now.
     this.#prepared = { ...update, bindings: bound };
     return bound;
@@ -51,6 +51,11 @@ export class WorkerHandle implements DataPlanePort {
 
   async abort(): Promise<void> {
     await this.#ask({ kind: 'abort' });
+  }
+
+  async activeRequests(address: string, port: number): Promise<number> {
+    const answer = await this.#ask({ kind: 'activeRequests', address, port });
+    return answer.kind === 'count' ? answer.count : 0;
   }
 
   async drain(timeoutMs: number): Promise<void> {
@@ -71,7 +76,13 @@ export class WorkerHandle implements DataPlanePort {
     return worker;
   }
 
-  #ask(command: Unnumbered<WorkerCommand>): Promise<readonly BoundListener[]> {
+  /** @returns Where listeners are bound, after `prepare`. */
+  async #carryOut(command: Unnumbered<WorkerCommand>): Promise<readonly BoundListener[]> {
+    const answer = await this.#ask(command);
+    return answer.kind === 'done' ? answer.bound : [];
+  }
+
+  #ask(command: Unnumbered<WorkerCommand>): Promise<Extract<WorkerReply, { kind: 'done' | 'count' }>> {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -88,7 +99,8 @@ export class WorkerHandle implements DataPlanePort {
     this.#waiting.delete(message.id);
     switch (message.kind) {
       case 'done':
-        waiting?.resolve(message.bound);
+      case 'count':
+        waiting?.resolve(message);
         return;
       case 'listenError':
         waiting?.reject(new ListenError(message.code, message.listener, message.address));

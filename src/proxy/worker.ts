@@ -21,7 +21,7 @@ const plane = new DataPlane({
   onInternalError,
 });
 
-async function carryOut(command: WorkerCommand): Promise<readonly BoundListener[]> {
+async function carryOut(command: Exclude<WorkerCommand, { kind: 'activeRequests' }>): Promise<readonly BoundListener[]> {
   switch (command.kind) {
     case 'prepare':
       return plane.prepare(command.update);
@@ -42,6 +42,10 @@ async function carryOut(command: WorkerCommand): Promise<readonly BoundListener[
 
 port.on('message', (command: WorkerCommand) => {
   const { id } = command;
+  if (command.kind === 'activeRequests') {
+    reply({ kind: 'count', id, count: plane.activeRequests(command.address, command.port) });
+    return;
+  }
   carryOut(command).then(
     (bound) => reply({ kind: 'done', id, bound }),
     (error: unknown) => {
