@@ -131,7 +131,7 @@ function clusterChoice(route: Route, action: ForwardAction, weighted: WeightedCl
     requestOps: foldHeaderOps([weighted.requestHeaders, route.requestHeaders]),
     responseOps: foldHeaderOps([weighted.responseHeaders, route.responseHeaders]),
     hostRewrite: weighted.hostRewrite ?? action.rewrite?.host,
-    observation: release && parts.observe(release.observation),
+    observation: release?.observation === undefined ? undefined : parts.observe(release.observation),
     killSlot: (release?.killSwitch === undefined ? undefined : parts.killSlot(release.killSwitch)) ?? -1,
     fallback: fallback && clusterChoice(route, action, fallback, parts),
   };

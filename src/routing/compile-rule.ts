@@ -1,11 +1,13 @@
 import { parseDuration } from '../base/duration.ts';
 import { originOf } from '../config/origins.ts';
+import type { Release } from '../config/release.ts';
 import type { HttpRedirect, HttpRewrite, IstioHttpRoute, VirtualService } from '../config/resources.ts';
 import type { Compilation } from './compilation.ts';
 import { appendOps, compileHeaders } from './compile-headers.ts';
 import type { CompiledHeaders } from './compile-headers.ts';
 import { compileMatch, matchEverything } from './compile-match.ts';
 import type { Scope } from './scope.ts';
+import { withReleaseArms } from './release-arms.ts';
 import { NO_HEADER_OPS } from './table.ts';
 import type {
   DirectResponseAction,
@@ -105,14 +107,32 @@ function forward(
     });
   }
   const rewrite = compileRewrite(rule.rewrite, routeHost);
-  const action: ForwardAction = {
+  const plain: ForwardAction = {
     kind: 'forward',
     clusters,
     totalWeight: clusters.reduce((sum, { weight }) => sum + weight, 0),
     ...(rewrite === undefined ? {} : { rewrite }),
     timeoutMs: (rule.timeout === undefined ? undefined : parseDuration(rule.timeout)) ?? 0,
   };
-  return { action, requestHeaders, responseHeaders };
+  const released = releaseOf(compilation, virtualService, destinations);
+  if (released === undefined) return { action: plain, requestHeaders, responseHeaders };
+  const stable: WeightedCluster = {
+    cluster: compilation.clusters.use(released.host, released.stable, destinations[0]?.destination.port?.number, scope.port),
+    weight: 1,
+    requestHeaders: NO_HEADER_OPS,
+    responseHeaders: NO_HEADER_OPS,
+  };
+  const written = destinations.filter(({ weight = 0 }) => isLone || weight > 0);
+  const arms = clusters.map((weighted, position) => ({ weighted, subset: written[position]?.destination.subset ?? '' }));
+  return { action: withReleaseArms(plain, arms, released, stable), requestHeaders, responseHeaders };
+}
+
+/** The release under way on the one host all destinations name. */
+function releaseOf(compilation: Compilation, { metadata }: VirtualService, destinations: Destinations): Release | undefined {
+  if (compilation.snapshot.releases.length === 0) return undefined;
+  const hosts = new Set(destinations.map(({ destination }) => compilation.resolve(destination.host, metadata.namespace)));
+  const [host] = hosts;
+  return hosts.size === 1 ? compilation.snapshot.releases.find((release) => release.host === host) : undefined;
 }
 
 function compileRewrite(rewrite: HttpRewrite | undefined, host: string | undefined): Rewrite | undefined {

@@ -3,6 +3,7 @@ import type { Snapshot } from '../config/snapshot.ts';
 import { startCompilation } from './compilation.ts';
 import { gatewayListeners } from './gateway-listeners.ts';
 import { meshListener } from './mesh-listener.ts';
+import { killSwitchKey, observationKey } from './release-arms.ts';
 import type { RoutingTable } from './table.ts';
 
 export interface CompileOptions {
@@ -30,5 +31,11 @@ export function compile(snapshot: Snapshot, options: CompileOptions = {}): Compi
   const diagnostics: Diagnostic[] = [];
   const compilation = startCompilation(snapshot, diagnostics);
   const listeners = [meshListener(compilation), ...gatewayListeners(compilation, options.ownListeners ?? NONE)];
-  return { table: { version: snapshot.version, listeners, clusters: compilation.clusters.clusters }, diagnostics };
+  const table = { version: snapshot.version, listeners, clusters: compilation.clusters.clusters };
+  const { releases } = snapshot;
+  if (releases.length === 0) return { table, diagnostics };
+  const observations = releases.flatMap((release) =>
+    [release.stable, ...release.canaries].map((subset) => observationKey(release, subset)),
+  );
+  return { table: { ...table, observations, killSwitches: releases.map(killSwitchKey) }, diagnostics };
 }

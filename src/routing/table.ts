@@ -155,8 +155,11 @@ export type AssignmentKey =
   | { readonly kind: 'sourceAddress' };
 
 export interface ReleaseArm {
-  /** Attempts sent here count under the statistics keys `OBSERVATION|good` and `OBSERVATION|bad`. One weight of one release: its stratum. */
-  readonly observation: string;
+  /**
+   * Attempts sent here count under the statistics keys `OBSERVATION|good` and `OBSERVATION|bad`. One weight of one release: its stratum. Absent
+   * where requests come here by rule and not by lot.
+   */
+  readonly observation?: string;
   /** Canaries only: a health key; once it is set unhealthy, `fallback` serves instead, and is not counted for either arm. */
   readonly killSwitch?: string;
   readonly fallback?: WeightedCluster;
