@@ -8,6 +8,7 @@ import { isDns1123Label, isDns1123Subdomain } from './names.ts';
 import { HEALTH_CHECK_ANNOTATION, RUN_ANNOTATION, type ObjectMeta, type ResourceKind } from './resources.ts';
 import { checkRunAnnotation } from './run.ts';
 import { show, type Place } from './report.ts';
+import { salvage } from './istio/salvage.ts';
 import { checkShape } from './istio/shape.ts';
 
 const textMap = z.record(z.string(), z.string());
@@ -38,7 +39,13 @@ export function checkMetadata(kind: ResourceKind, value: unknown, place: Place):
     return undefined;
   }
   const metadata = withoutEmpty(value);
-  if (!checkShape(metadataSchema, metadata, place)) return undefined;
+  if (checkShape(metadataSchema, metadata, place)) return checkFields(kind, metadata, place);
+  const rest = salvage(metadataSchema, metadata, place);
+  if (rest !== undefined) checkFields(kind, rest.value, rest.place);
+  return undefined;
+}
+
+function checkFields(kind: ResourceKind, metadata: z.infer<typeof metadataSchema>, place: Place): ObjectMeta | undefined {
   const { name, namespace = 'default', labels, annotations, creationTimestamp } = metadata;
   let isGood = true;
   // Istio holds Gateway names to labels, Kubernetes all others to subdomains. A Rollout's name is part of keys and paths.

@@ -56,3 +56,4 @@ export const matchSchema = z.strictObject({
 export type ShortVersion = z.infer<typeof versionSchema>;
 export type ShortService = z.infer<typeof serviceSchema>;
 export type ShortRoute = z.infer<typeof routeSchema>;
+export type ShortMatch = z.infer<typeof matchSchema>;

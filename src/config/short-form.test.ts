@@ -153,7 +153,7 @@ describe('problems, at the line of the short form', () => {
     [url('{ run: node a.js, stopTimeout: -1s }'), ['4:42 E_DURATION versions.v1.stopTimeout']],
     ['versions: {}', ['3:5 E_REQUIRED versions']],
     ['versions: { V_1: http://127.0.0.1 }', ['3:17 E_NAME versions.V_1']],
-    ['routes: []', ['2:3 E_REQUIRED versions']],
+    ['routes: []', ['2:3 E_REQUIRED versions', '3:5 E_REQUIRED routes']],
     [`${V}wieght: 1`, ['4:5 E_UNKNOWN_KEY wieght']],
     [`${V}port: 0`, ['4:11 E_PORT port']],
     [`${V}port: 8080.5`, ['4:11 E_TYPE port']],
@@ -202,6 +202,36 @@ describe('problems, at the line of the short form', () => {
   test('mistakes in two services are both said', () => {
     expect(
       loadText('x', 'services: { a: { versions: {} }, "B_": {}, c: 5 }\n').diagnostics.map(({ code, path }) => `${code} ${path}`),
-    ).toEqual(['E_REQUIRED services.a.versions', 'E_NAME services.B_', 'E_TYPE services.c']);
+    ).toEqual(['E_REQUIRED services.a.versions', 'E_NAME services.B_', 'E_REQUIRED services.B_.versions', 'E_TYPE services.c']);
+  });
+
+  test('one mistake does not hide another', () => {
+    const text = [
+      'services:',
+      '  a:',
+      '    versions: { v1: http://127.0.0.1:9081, v2: ftp://x, v3: { url: 5, wieght: 1 } }',
+      '    port: "80"',
+      '    routes:',
+      '    - split: { v1: -1, v9: x }',
+      '    - match: { hedaers: {}, headers: { x: { regex: "(" } } }',
+      '      to: v7',
+      '    - { too: v1 }',
+      '    - { to: v1, timeout: 5q }',
+      'extra: 1',
+    ].join('\n');
+    expect(loadText('x', text).diagnostics.map(({ code, path }) => `${code} ${path.replace('services.a.', '')}`)).toEqual([
+      'E_URL versions.v2',
+      'E_TYPE versions.v3.url',
+      'E_UNKNOWN_KEY versions.v3.wieght',
+      'E_TYPE port',
+      'E_WEIGHT routes[0].split.v1',
+      'E_TYPE routes[0].split.v9',
+      'E_UNKNOWN_KEY routes[1].match.hedaers',
+      'E_REGEX routes[1].match.headers.x',
+      'E_REF routes[1].to',
+      'E_UNKNOWN_KEY routes[2].too',
+      'E_DURATION routes[3].timeout',
+      'E_UNKNOWN_KEY extra',
+    ]);
   });
 });

@@ -13,6 +13,7 @@ import { nearest } from '../base/nearest.ts';
 import { checkHealthCheckValues } from './health-check.ts';
 import type { RolloutSpec } from './serin/rollout-spec.ts';
 import { readKind } from './istio/kinds.ts';
+import { salvage } from './istio/salvage.ts';
 import { checkShape } from './istio/shape.ts';
 import { loadedResource, type LoadedResource } from './loaded.ts';
 import { isDns1123Label, isIpAddress } from './names.ts';
@@ -38,8 +39,10 @@ import {
   serviceSchema,
   shortFormSchema,
   versionSchema,
+  type ShortMatch,
   type ShortRoute,
   type ShortService,
+  type ShortVersion,
 } from './short-form-schema.ts';
 import { checkRun } from './run.ts';
 import { readRun, type RunSource } from './short-form-run.ts';
@@ -54,20 +57,25 @@ const VERSION_LABEL = 'version';
 
 export function readShortForm(value: unknown, locate: Locate, loaded: LoadedResource[], diagnostics: Diagnostic[]): void {
   const root = Place.root(new Report({ kind: '', namespace: '', name: '' }, locate, diagnostics));
-  if (!checkShape(shortFormSchema, value, root)) return;
-  const names = Object.keys(value.services);
+  const whole = checkShape(shortFormSchema, value, root) ? { value, place: root } : salvage(shortFormSchema, value, root);
+  if (whole === undefined) return;
+  const { services } = whole.value;
+  const names = Object.keys(services);
   if (names.length === 0)
-    root
+    whole.place
       .at('services')
       .error('E_REQUIRED', 'services is empty', 'add a service: services: { reviews: { versions: { v1: http://127.0.0.1:9081 } } }');
-  for (const [name, service] of Object.entries(value.services)) {
+  for (const [name, service] of Object.entries(services)) {
+    const said = diagnostics.length;
     const id = { kind: 'services', namespace: namespaceOf(service), name };
     const place = Place.root(new Report(id, locate, diagnostics))
       .at('services')
       .at(name);
-    if (!isDns1123Label(name))
-      place.keyError('E_NAME', `service name ${show(name)} is not a DNS label`, 'at most 63 lower-case letters, digits and -');
-    else if (checkShape(serviceSchema, service, place)) new Expansion(service, place, locate, loaded, diagnostics).run();
+    const isName = isDns1123Label(name);
+    if (!isName) place.keyError('E_NAME', `service name ${show(name)} is not a DNS label`, 'at most 63 lower-case letters, digits and -');
+    const isShape = checkShape(serviceSchema, service, place);
+    const rest = isShape ? { value: service, place } : salvage(serviceSchema, service, place);
+    if (rest !== undefined) new Expansion(rest.value, rest.place, locate, loaded, diagnostics, said).run(isName && isShape);
   }
 }
 
@@ -104,6 +112,17 @@ function sourcesBelow(value: unknown, path: Path, from: Place, sources: Sources)
   }
 }
 
+/** True for `services.a.routes[0]` within `services.a`. */
+function isWithin(path: string, outer: string): boolean {
+  return path.startsWith(outer) && (path.length === outer.length || outer === '' || '.['.includes(path.charAt(outer.length)));
+}
+
+interface ExpandedVersion {
+  readonly upstreams: readonly { readonly upstream: Upstream; readonly at: Place }[];
+  readonly weight?: number;
+  readonly run?: { readonly spec: RunSpec; readonly sources: readonly RunSource[] };
+}
+
 class Expansion {
   readonly #service: ShortService;
   readonly #place: Place;
@@ -112,20 +131,25 @@ class Expansion {
   readonly #diagnostics: Diagnostic[];
   readonly #name: string;
   readonly #versions: readonly string[];
+  /** Diagnostics from here on are this service's. */
+  readonly #said: number;
   /** Nothing is expanded from a service with mistakes of its own. */
   #isGood = true;
 
-  constructor(service: ShortService, place: Place, locate: Locate, loaded: LoadedResource[], diagnostics: Diagnostic[]) {
+  constructor(service: ShortService, place: Place, locate: Locate, loaded: LoadedResource[], diagnostics: Diagnostic[], said: number) {
     this.#service = service;
     this.#place = place;
     this.#locate = locate;
     this.#loaded = loaded;
     this.#diagnostics = diagnostics;
+    this.#said = said;
     this.#name = place.report.id.name;
     this.#versions = Object.keys(service.versions);
   }
 
-  run(): void {
+  /** @param isGood false: the service is only looked through for further mistakes. */
+  run(isGood: boolean): void {
+    this.#isGood = isGood;
     const { healthCheck, namespace = 'default' } = this.#service;
     if (!isDns1123Label(namespace)) this.#fail(this.#place.at('namespace'), 'E_NAME', `namespace ${show(namespace)} is not a DNS label`);
     if (healthCheck !== undefined && !checkHealthCheckValues(healthCheck, this.#place.at('healthCheck'))) this.#isGood = false;
@@ -133,7 +157,12 @@ class Expansion {
     const rule = this.#destinationRule();
     const routes = this.#virtualService();
     const rollout = this.#rollout();
-    if (!this.#isGood) return;
+    if (!this.#isGood) {
+      this.#checkRest('DestinationRule', rule);
+      this.#checkRest('VirtualService', routes);
+      this.#checkRest('Rollout', rollout);
+      return;
+    }
     const annotations = {
       ...(healthCheck === undefined ? {} : { [HEALTH_CHECK_ANNOTATION]: JSON.stringify(healthCheck) }),
       ...(Object.keys(entry.runs).length === 0 ? {} : { [RUN_ANNOTATION]: JSON.stringify(entry.runs) }),
@@ -163,6 +192,20 @@ class Expansion {
     const read = readKind(kind, spec, place, id, metadata);
     const apiVersion = kind === 'Rollout' ? ROLLOUT_API_VERSION : API_VERSION;
     if (read !== undefined) this.#loaded.push(loadedResource({ apiVersion, metadata, ...read, origin: locate([], 'key').origin }, locate));
+  }
+
+  /** What else is wrong in a service with mistakes, but nothing at, around or below them: that would follow from them. */
+  #checkRest(kind: ResourceKind, part: { readonly spec: unknown; readonly sources: Sources } | undefined): void {
+    if (part === undefined) return;
+    const found: Diagnostic[] = [];
+    const id: ResourceId = { kind, namespace: this.#service.namespace ?? 'default', name: this.#name };
+    const place = Place.root(new Report(id, this.#locateIn(part.sources), found)).at('spec');
+    readKind(kind, part.spec, place, id, { name: this.#name, namespace: id.namespace });
+    const said = this.#diagnostics.slice(this.#said);
+    for (const problem of found) {
+      const isNews = problem.severity === 'error' && !said.some(({ path }) => isWithin(path, problem.path) || isWithin(problem.path, path));
+      if (isNews) this.#diagnostics.push(problem);
+    }
   }
 
   #serviceEntry(): { readonly spec: ServiceEntrySpec; readonly runs: Readonly<Record<string, RunSpec>>; readonly sources: Sources } {
@@ -209,14 +252,7 @@ class Expansion {
     return { spec: { hosts: [this.#name], ports, location: 'MESH_INTERNAL', resolution, endpoints }, runs, sources };
   }
 
-  #version(
-    value: unknown,
-    place: Place,
-  ): {
-    readonly upstreams: readonly { readonly upstream: Upstream; readonly at: Place }[];
-    readonly weight?: number;
-    readonly run?: { readonly spec: RunSpec; readonly sources: readonly RunSource[] };
-  } {
+  #version(value: unknown, place: Place): ExpandedVersion {
     if (typeof value === 'string') return { upstreams: this.#upstreams([[value, place]]) };
     if (Array.isArray(value)) {
       if (value.length === 0) this.#fail(place, 'E_REQUIRED', 'list of URLs is empty');
@@ -228,8 +264,13 @@ class Expansion {
     }
     if (!checkShape(versionSchema, value, place)) {
       this.#isGood = false;
-      return { upstreams: [] };
+      const rest = salvage(versionSchema, value, place);
+      return rest === undefined ? { upstreams: [] } : this.#versionMapping(rest.value, rest.place);
     }
+    return this.#versionMapping(value, place);
+  }
+
+  #versionMapping(value: ShortVersion, place: Place): ExpandedVersion {
     const { url, urls = [], run, weight } = value;
     if (url !== undefined && value.urls !== undefined)
       this.#fail(place, 'E_ONE_OF', 'a version cannot have both url and urls', 'keep urls');
@@ -313,9 +354,15 @@ class Expansion {
     const http: IstioHttpRoute[] = [];
     for (const [index, route] of routes.entries()) {
       const at = place.at(index);
-      sources.set(['spec', 'http', index], at);
-      if (checkShape(routeSchema, route, at)) http.push(this.#route(route, at, ['spec', 'http', index], sources));
-      else this.#isGood = false;
+      const path = ['spec', 'http', http.length];
+      sources.set(path, at);
+      if (checkShape(routeSchema, route, at)) {
+        http.push(this.#route(route, at, path, sources));
+        continue;
+      }
+      this.#isGood = false;
+      const rest = salvage(routeSchema, route, at);
+      if (rest !== undefined) http.push(this.#route(rest.value, rest.place, path, sources));
     }
     sources.set(['spec', 'http'], place);
     return { spec: { hosts: [this.#name], http }, sources };
@@ -376,8 +423,13 @@ class Expansion {
   #match(value: unknown, place: Place, path: Path, sources: Sources): HttpMatchRequest {
     if (!checkShape(matchSchema, value, place)) {
       this.#isGood = false;
-      return {};
+      const rest = salvage(matchSchema, value, place);
+      return rest === undefined ? {} : this.#matchBlock(rest.value, rest.place, path, sources);
     }
+    return this.#matchBlock(value, place, path, sources);
+  }
+
+  #matchBlock(value: ShortMatch, place: Place, path: Path, sources: Sources): HttpMatchRequest {
     const { path: uriPath, uri = uriPath, method, headers, queryParams } = value;
     if (uriPath !== undefined && value.uri !== undefined) this.#fail(place, 'E_ONE_OF', 'path and uri are the same', 'keep one of them');
     const uriKey = value.uri === undefined ? 'path' : 'uri';

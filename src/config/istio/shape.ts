@@ -132,7 +132,8 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return schema instanceof z.ZodExactOptional ? unwrap(schema.unwrap()) : schema;
 }
 
-function schemaAt(schema: z.core.$ZodType, path: Path): z.core.$ZodType | undefined {
+/** The schema of the field at `path`, whether it is optional or not; undefined where the schema has no such field. */
+export function schemaAt(schema: z.core.$ZodType, path: Path): z.core.$ZodType | undefined {
   let at: z.core.$ZodType | undefined = unwrap(schema);
   for (const step of path) {
     if (at instanceof z.ZodObject) at = at.shape[String(step)];

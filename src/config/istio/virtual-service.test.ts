@@ -334,3 +334,37 @@ test('one mistake does not hide another', () => {
     'http[0].timeout E_TYPE',
   ]);
 });
+
+describe('neither does one that leaves a hole', () => {
+  const NEGATIVE = '{ destination: { host: b }, weight: -5 }';
+  test.each([
+    [`[{ route: [{ destination: { host: 5 }, weight: 1 }, ${NEGATIVE}] }]`, ['http[0].route[0].destination.host E_TYPE']],
+    [
+      `[{ route: [{ destination: { hsot: a } }, ${NEGATIVE}] }]`,
+      ['http[0].route[0].destination.host E_REQUIRED', 'http[0].route[0].destination.hsot E_UNKNOWN_KEY'],
+    ],
+    [
+      `[{ route: [{ destinaton: { host: a } }, ${NEGATIVE}] }]`,
+      ['http[0].route[0].destination E_REQUIRED', 'http[0].route[0].destinaton E_UNKNOWN_KEY'],
+    ],
+    [`[{ route: [null, ${NEGATIVE}] }]`, ['http[0].route[0] E_TYPE']],
+    [`[{ match: [7], route: [{ destination: { host: a } }, ${NEGATIVE}] }]`, ['http[0].match[0] E_TYPE']],
+    [`[{ route: { host: a } }, 7, { route: [{ destination: { host: a } }, ${NEGATIVE}] }]`, ['http[0].route E_TYPE', 'http[1] E_TYPE']],
+  ])('%s', (http, others) => {
+    const { diagnostics } = loadText(
+      'x',
+      `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: ${http} }\n`,
+    );
+    const found = diagnostics.map(({ path, code }) => `${path.replace('spec.', '')} ${code}`);
+    const rule = http.startsWith('[{ route: {') ? 2 : 0;
+    expect(found.toSorted()).toEqual([...others, `http[${rule}].route[1].weight E_WEIGHT`].toSorted());
+  });
+
+  test('a misspelt match does not make its rule one for everything', () => {
+    const { diagnostics } = loadText(
+      'x',
+      'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ mtach: [], redirect: { uri: /a } }, { redirect: { uri: /b } }] }\n',
+    );
+    expect(diagnostics.map(({ code }) => code)).toEqual(['E_UNKNOWN_KEY']);
+  });
+});
