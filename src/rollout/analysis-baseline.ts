@@ -120,6 +120,8 @@ export function trafficPerS(baseline: Baseline): number {
   return baseline.trafficMs > 0 ? (1000 * baseline.traffic) / baseline.trafficMs : 0;
 }
 
+const SLACK = 1e-12;
+
 /** Stable's latencies at one moment, for laying bets. Made anew at most a few times a second, so it may cost a pass over the buckets. */
 export class LatencyOutlook {
   /** Share of long-memory requests above each bucket. */
@@ -147,11 +149,18 @@ export class LatencyOutlook {
     }
   }
 
-  /** The bucket stable's q-quantile lies in, by the long memory. */
+  /** First bucket that at most 1 - q of stable's requests are above, by the long memory: the q-quantile lies in it. */
   quantileBucket(q: number): number {
     let bucket = 0;
-    // A sum of many doubles: one request's worth of slack, or q = 1/2 of two equal halves could fall on either.
-    while (bucket < BUCKETS - 1 && (this.#usualAbove[bucket] ?? 0) > 1 - q + 1e-12) bucket++;
+    // Sums of many doubles: without slack two equal halves could fall on either side.
+    while (bucket < BUCKETS - 1 && this.usualAbove(bucket) > 1 - q + SLACK) bucket++;
+    return bucket;
+  }
+
+  /** Last bucket, from `quantileBucket(q)` down, that at least 1 - q of stable's requests are above; the first bucket if there is none. */
+  bucketBefore(quantileBucket: number, q: number): number {
+    let bucket = quantileBucket;
+    while (bucket > 0 && this.usualAbove(bucket) < 1 - q - SLACK) bucket--;
     return bucket;
   }
 

@@ -4,8 +4,9 @@
  * Everything here depends on past ticks and on the weight only; that, and the side of the boundary each alternative is on, is all the validity
  * of the tests asks for (label-bet.ts). Latency is compared through thresholds: stable is slow above its q-quantile tau, the canary above
  * `factor * tau`. A canary at most `factor` times as slow at every request exceeds its threshold at most as often as stable exceeds
- * tau, for any distribution, so slope 1 and offset 0 are exact. Thresholds lie on bucket ends and are rounded to the careful side: up for
- * rollback, down for advance.
+ * tau, for any distribution, so slope 1 and offset 0 are exact. Thresholds lie on bucket ends: the canary's is rounded to the careful side, up for
+ * rollback, down for advance; stable's to the side on which the test still sees something when most latencies share one bucket (rollback
+ * needs stable to be slow seldom, advance needs it to be slow at times).
  */
 import { timesOdds } from '../stats/bernoulli.ts';
 import { labelBet } from '../stats/label-bet.ts';
@@ -14,12 +15,14 @@ import { LatencyOutlook, predictedFailing } from './analysis-baseline.ts';
 import { QUANTILES, RELAX_LEVELS } from './analysis-spec.ts';
 import type { AnalysisSpec } from './analysis-spec.ts';
 import { advanceFrom, ERROR_ODDS, LATENCY_ODDS, LEVELS, rollbackFrom } from './analysis-state.ts';
-import type { AnalysisState } from './analysis-state.ts';
+import type { AnalysisState, BetPlan } from './analysis-state.ts';
 
 /** Relative change of a prediction that makes the bets stale before their block is over. */
 const STALE = 0.1;
 /** A canary this broken is an alternative of its own: no odds multiple of a small rate comes near it. */
 const BROKEN = 0.9;
+/** Failing share of the canary beyond which no regression is looked for. */
+const HIGHEST_BOUNDARY = 0.98;
 /** Latency margins stop here: beyond it they would rule out nothing anybody cares about. */
 const LARGEST_LATENCY_MARGIN = 4;
 /** The error margin may not reach past this share of what is left above stable's rate. */
@@ -48,16 +51,21 @@ export function renewThresholds(state: AnalysisState): void {
   plan.recentRequests = state.baseline.recentLatency.total / state.baseline.recentLatency.gain;
   for (const [i, quantile] of QUANTILES.entries()) {
     const bucket = outlook.quantileBucket(quantile);
-    const endMs = bucketFloorMs(bucket + 1);
-    plan.stableBucket[i] = bucket;
-    plan.usualSlow[i] = outlook.usualAbove(bucket);
-    plan.recentSlow[i] = outlook.recentAbove(bucket);
-    plan.rollbackBucket[i] = bucketIndex(endMs * spec.latencyTolerance);
+    setThreshold(plan, i, bucket);
+    plan.rollbackBucket[i] = bucketIndex(bucketFloorMs(bucket + 1) * spec.latencyTolerance);
+    const before = outlook.bucketBefore(bucket, quantile);
+    setThreshold(plan, QUANTILES.length + i, before);
     for (let level = 0; level < LEVELS; level++) {
       const margin = stage.nextWeight > 0 ? latencyMargin(spec, stage.nextWeight, level) : LARGEST_LATENCY_MARGIN;
-      plan.advanceBucket[level * QUANTILES.length + i] = bucketIndex(endMs * margin) - 1;
+      plan.advanceBucket[level * QUANTILES.length + i] = Math.max(0, bucketIndex(bucketFloorMs(before + 1) * margin) - 1);
     }
   }
+}
+
+function setThreshold(plan: BetPlan, at: number, bucket: number): void {
+  plan.stableBucket[at] = bucket;
+  plan.usualSlow[at] = outlook.usualAbove(bucket);
+  plan.recentSlow[at] = outlook.recentAbove(bucket);
 }
 
 /** Lays new bets for `weight` unless those in force still fit. */
@@ -72,7 +80,7 @@ export function layBets(state: AnalysisState, weight: number): void {
   }
   if (Math.abs(failing - plan.failing) > STALE * plan.failing) betOnErrors(state, weight, failing);
   if (plan.latencyReady === 0) return;
-  for (let i = 0; i < QUANTILES.length; i++) {
+  for (let i = 0; i < plan.slow.length; i++) {
     const laid = plan.slow[i] ?? 0;
     if (Math.abs(predictedSlow(state, i) - laid) > STALE * laid) {
       betOnLatency(state, weight);
@@ -81,10 +89,10 @@ export function layBets(state: AnalysisState, weight: number): void {
   }
 }
 
-/** Probability that the next stable request is above the threshold of a quantile. */
-function predictedSlow(state: AnalysisState, quantile: number): number {
+/** Probability that the next stable request is above a threshold. @param at Test and quantile. */
+function predictedSlow(state: AnalysisState, at: number): number {
   const { plan } = state;
-  return LatencyOutlook.blend(plan.usualSlow[quantile] ?? 0, plan.recentSlow[quantile] ?? 0, plan.recentRequests);
+  return LatencyOutlook.blend(plan.usualSlow[at] ?? 0, plan.recentSlow[at] ?? 0, plan.recentRequests);
 }
 
 function betOnErrors(state: AnalysisState, weight: number, failing: number): void {
@@ -92,11 +100,13 @@ function betOnErrors(state: AnalysisState, weight: number, failing: number): voi
   state.plan.failing = failing;
   const slope = spec.errorTolerance.relative;
   const offset = spec.errorTolerance.absolute;
-  const boundary = Math.min(0.98, slope * failing + offset);
+  // Alternatives must lie beyond the boundary, so where stable is down the prediction is held where there still is a beyond.
+  const stable = Math.min(failing, (HIGHEST_BOUNDARY - offset) / slope);
+  const boundary = slope * stable + offset;
   for (const [i, odds] of ERROR_ODDS.entries())
-    rollback.bets.set(labelBet(weight, failing, timesOdds(boundary, odds), slope, offset), 4 * i);
+    rollback.bets.set(labelBet(weight, stable, timesOdds(boundary, odds), slope, offset), 4 * i);
   const broken = Math.max(BROKEN, timesOdds(boundary, ERROR_ODDS[0] ?? 1.12));
-  rollback.bets.set(labelBet(weight, failing, broken, slope, offset), 4 * ERROR_ODDS.length);
+  rollback.bets.set(labelBet(weight, stable, broken, slope, offset), 4 * ERROR_ODDS.length);
   if (stage.nextWeight === 0) return;
   for (let level = 0; level < LEVELS; level++) {
     const margin = Math.min(errorMargin(spec, stage.nextWeight, level), LARGEST_ERROR_MARGIN * (1 - failing));
@@ -109,17 +119,18 @@ function betOnErrors(state: AnalysisState, weight: number, failing: number): voi
 function betOnLatency(state: AnalysisState, weight: number): void {
   const { plan, rollback, advance, stage } = state;
   outlook.look(state.baseline);
+  for (let at = 0; at < plan.slow.length; at++) plan.slow[at] = predictedSlow(state, at);
   for (let i = 0; i < QUANTILES.length; i++) {
-    const slow = predictedSlow(state, i);
-    plan.slow[i] = slow;
+    const slow = plan.slow[i] ?? 0;
     const from = 4 * rollbackFrom(1 + i);
     for (const [j, odds] of LATENCY_ODDS.entries()) rollback.bets.set(labelBet(weight, slow, timesOdds(slow, odds), 1, 0), from + 4 * j);
     if (stage.nextWeight === 0) continue;
+    const usual = plan.slow[QUANTILES.length + i] ?? 0;
     for (let level = 0; level < LEVELS; level++) {
-      const shifted = Math.min(outlook.above(plan.advanceBucket[level * QUANTILES.length + i] ?? 0), 0.99 * slow);
+      const shifted = Math.min(outlook.above(plan.advanceBucket[level * QUANTILES.length + i] ?? 0), 0.99 * usual);
       const at = 4 * advanceFrom(level, 1 + i);
-      advance.bets.set(labelBet(weight, slow, shifted, 1, 0), at);
-      advance.bets.set(labelBet(weight, slow, Math.sqrt(shifted * slow), 1, 0), at + 4);
+      advance.bets.set(labelBet(weight, usual, shifted, 1, 0), at);
+      advance.bets.set(labelBet(weight, usual, Math.sqrt(shifted * usual), 1, 0), at + 4);
     }
   }
 }

@@ -8,6 +8,7 @@
  *     advance    32 components   level 0: errors 2 | p50 2 | p90 2 | p99 2, level 1: ..., level 3
  *     bets       four numbers a component, as label-bet.ts gives them
  */
+import { assert } from '../base/assert.ts';
 import { newComponents } from '../stats/changepoint-mixture.ts';
 import type { RiskDifference } from '../stats/risk-difference.ts';
 import { SHARE_COMPONENTS } from '../stats/share-test.ts';
@@ -68,18 +69,18 @@ export interface BetPlan {
   failing: number;
   /** 1 once latency thresholds are known. */
   latencyReady: number;
-  /** By quantile: stable is slow above this bucket. */
+  /** By test and quantile (rollback first): stable is slow above this bucket. */
   readonly stableBucket: Float64Array;
   /** By quantile: the canary is slow above this bucket, when looking for a regression beyond the tolerance. */
   readonly rollbackBucket: Float64Array;
   /** By level and quantile: the canary is slow above this bucket, when ruling out a regression of the margin. */
   readonly advanceBucket: Float64Array;
-  /** By quantile: stable's share of slow requests by the long memory, at the last renewal. */
+  /** By test and quantile: stable's share of slow requests by the long memory, at the last renewal. */
   readonly usualSlow: Float64Array;
-  /** By quantile: decayed count of stable's slow requests, short memory; kept up tick by tick. */
+  /** By test and quantile: decayed count of stable's slow requests, short memory; kept up tick by tick. */
   readonly recentSlow: Float64Array;
   recentRequests: number;
-  /** By quantile: the rate the bets were laid with. */
+  /** By test and quantile: the rate the bets were laid with. */
   readonly slow: Float64Array;
 }
 
@@ -143,6 +144,15 @@ export interface AnalysisState {
 
 /** An analysis that has seen nothing. Feed it stable's ticks before `startCanary`, so that its first bets are good ones. */
 export function newAnalysis(spec: AnalysisSpec): AnalysisState {
+  const { relative, absolute } = spec.errorTolerance;
+  assert(
+    relative > 0 && absolute >= 0 && absolute < 0.9,
+    `an error tolerance is relative > 0 and absolute in [0, 0.9), found ${relative} and ${absolute}`,
+  );
+  assert(
+    spec.latencyTolerance >= 1 && spec.latencyBudget > spec.latencyTolerance,
+    'the latency budget is above the tolerance, and that at least 1',
+  );
   const quantiles = QUANTILES.length;
   return {
     spec,
@@ -155,13 +165,13 @@ export function newAnalysis(spec: AnalysisSpec): AnalysisState {
       weight: 0,
       failing: 0,
       latencyReady: 0,
-      stableBucket: new Float64Array(quantiles),
+      stableBucket: new Float64Array(2 * quantiles),
       rollbackBucket: new Float64Array(quantiles),
       advanceBucket: new Float64Array(LEVELS * quantiles),
-      usualSlow: new Float64Array(quantiles),
-      recentSlow: new Float64Array(quantiles),
+      usualSlow: new Float64Array(2 * quantiles),
+      recentSlow: new Float64Array(2 * quantiles),
       recentRequests: 0,
-      slow: new Float64Array(quantiles),
+      slow: new Float64Array(2 * quantiles),
     },
     stage: {
       number: 0,

@@ -200,7 +200,7 @@ function bet(state: AnalysisState, stratum: Stratum): void {
   }
   if (!warm) return;
   for (let i = 0; i < QUANTILES.length; i++) {
-    const stableBucket = plan.stableBucket[i] ?? 0;
+    const stableBucket = plan.stableBucket[QUANTILES.length + i] ?? 0;
     for (let level = 0; level < LEVELS; level++) {
       const canaryBucket = plan.advanceBucket[level * QUANTILES.length + i] ?? 0;
       if (level === 0) setSlow(stableArm.latency, stableBucket, canaryArm.latency, canaryBucket);
@@ -269,31 +269,20 @@ function decayRecentSlow(state: AnalysisState, durationMs: number): void {
   const { plan } = state;
   const factor = 2 ** (-durationMs / state.spec.recentHalfLifeMs);
   plan.recentRequests *= factor;
-  for (let i = 0; i < QUANTILES.length; i++) plan.recentSlow[i] = (plan.recentSlow[i] ?? 0) * factor;
+  for (let i = 0; i < plan.recentSlow.length; i++) plan.recentSlow[i] = (plan.recentSlow[i] ?? 0) * factor;
 }
 
 function rememberRecentSlow(state: AnalysisState, latency: LatencyTally): void {
   const { plan } = state;
   if (plan.latencyReady === 0) return;
-  const [first = 0, second = 0, third = 0] = plan.stableBucket;
-  let all = 0;
-  let aboveFirst = 0;
-  let aboveSecond = 0;
-  let aboveThird = 0;
-  for (let i = 0; i < latency.size; i++) {
-    const count = latency.counts[i] ?? 0;
-    const bucket = latency.buckets[i] ?? 0;
-    all += count;
-    if (bucket <= first) continue;
-    aboveFirst += count;
-    if (bucket <= second) continue;
-    aboveSecond += count;
-    if (bucket > third) aboveThird += count;
+  const { buckets, counts, size } = latency;
+  for (let i = 0; i < size; i++) plan.recentRequests += counts[i] ?? 0;
+  for (let at = 0; at < plan.recentSlow.length; at++) {
+    const threshold = plan.stableBucket[at] ?? 0;
+    let slow = 0;
+    for (let i = 0; i < size; i++) if ((buckets[i] ?? 0) > threshold) slow += counts[i] ?? 0;
+    plan.recentSlow[at] = (plan.recentSlow[at] ?? 0) + slow;
   }
-  plan.recentRequests += all;
-  plan.recentSlow[0] = (plan.recentSlow[0] ?? 0) + aboveFirst;
-  plan.recentSlow[1] = (plan.recentSlow[1] ?? 0) + aboveSecond;
-  plan.recentSlow[2] = (plan.recentSlow[2] ?? 0) + aboveThird;
 }
 
 /** Keeps what people are shown: totals, the stratified difference, the stage's latencies. */
