@@ -52,11 +52,16 @@ const REFUSED: readonly Row[] = [
   bad('B-165', 'status line of 9 KiB', `HTTP/1.1 200 ${'a'.repeat(9000)}\r\nContent-Length: 2\r\n\r\nok`),
   bad('P53', 'two lengths', withFields('Content-Length: 5\r\nContent-Length: 6\r\n', 'hello')),
   bad('P53', 'two equal lengths', withFields('Content-Length: 5\r\nContent-Length: 5\r\n', 'hello')),
-  ...each('B-166', 'Content-Length', ['5, 6', '5, 5', '+5', '-5', '5x', '', '0x5', '9007199254740993'], (value) => withFields(`Content-Length: ${value}\r\n`, 'hello')),
+  ...each('B-166', 'Content-Length', ['5, 6', '5, 5', '+5', '-5', '5x', '', '0x5', '9007199254740993'], (value) =>
+    withFields(`Content-Length: ${value}\r\n`, 'hello'),
+  ),
   bad('B-166', 'length and coding', withFields('Content-Length: 5\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n')),
   bad('B-166', 'coding and length', withFields('Transfer-Encoding: chunked\r\nContent-Length: 5\r\n', '0\r\n\r\n')),
-  ...each('B-166', 'Transfer-Encoding', ['gzip', 'chunked, gzip', 'gzip, chunked', 'chunked, chunked', 'identity', 'xchunked', ',chunked', ''], (value) =>
-    withFields(`Transfer-Encoding: ${value}\r\n`, '0\r\n\r\n'),
+  ...each(
+    'B-166',
+    'Transfer-Encoding',
+    ['gzip', 'chunked, gzip', 'gzip, chunked', 'chunked, chunked', 'identity', 'xchunked', ',chunked', ''],
+    (value) => withFields(`Transfer-Encoding: ${value}\r\n`, '0\r\n\r\n'),
   ),
   bad('P53', 'chunked twice', withFields('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n')),
   bad('P28', 'chunked in HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
@@ -76,7 +81,10 @@ const REFUSED: readonly Row[] = [
 const random = seededRandom(3);
 const cutsOf = (bytes: string): readonly (readonly [string, Cut])[] => [
   ['one write', 'whole'],
-  ['octets', bytes.length <= 2000 ? 'octets' : Array.from({ length: 1500 }, (_, index) => (index < 500 ? index : bytes.length - 1500 + index))],
+  [
+    'octets',
+    bytes.length <= 2000 ? 'octets' : Array.from({ length: 1500 }, (_, index) => (index < 500 ? index : bytes.length - 1500 + index)),
+  ],
   ['random cuts', randomCut(random, bytes.length, 3)],
 ];
 
@@ -112,12 +120,28 @@ async function asked(bytes: string, cut: Cut) {
 
 describe('what a client gets of a response that is odd but understood', () => {
   test.each([
-    ['[P7] space before the colon is removed', 'X-A : b\r\nContent-Length: 2\r\n', ([['x-a', 'b']])],
-    ['[P7] with nothing after the colon', 'X-A :b\r\nContent-Length: 2\r\n', ([['x-a', 'b']])],
-    ['[P38] fields Connection names', 'Connection: x-a\r\nX-A: b\r\nContent-Length: 2\r\n', ([['x-a', undefined], ['connection', undefined]])],
-    ['[P38] hop-by-hop fields', 'Keep-Alive: timeout=5\r\nProxy-Connection: x\r\nUpgrade: h2c\r\nTE: x\r\nContent-Length: 2\r\n', ([['keep-alive', undefined], ['proxy-connection', undefined], ['upgrade', undefined], ['te', undefined]])],
-    ['[P29] leading zeros', 'Content-Length: 002\r\n', ([['content-length', '2']])],
-    ['[P38] protected names nominated', 'Connection: content-length\r\nContent-Length: 2\r\n', ([['content-length', '2']])],
+    ['[P7] space before the colon is removed', 'X-A : b\r\nContent-Length: 2\r\n', [['x-a', 'b']]],
+    ['[P7] with nothing after the colon', 'X-A :b\r\nContent-Length: 2\r\n', [['x-a', 'b']]],
+    [
+      '[P38] fields Connection names',
+      'Connection: x-a\r\nX-A: b\r\nContent-Length: 2\r\n',
+      [
+        ['x-a', undefined],
+        ['connection', undefined],
+      ],
+    ],
+    [
+      '[P38] hop-by-hop fields',
+      'Keep-Alive: timeout=5\r\nProxy-Connection: x\r\nUpgrade: h2c\r\nTE: x\r\nContent-Length: 2\r\n',
+      [
+        ['keep-alive', undefined],
+        ['proxy-connection', undefined],
+        ['upgrade', undefined],
+        ['te', undefined],
+      ],
+    ],
+    ['[P29] leading zeros', 'Content-Length: 002\r\n', [['content-length', '2']]],
+    ['[P38] protected names nominated', 'Connection: content-length\r\nContent-Length: 2\r\n', [['content-length', '2']]],
   ] as const)('%s', async (_title, lines, expected) => {
     for (const cut of ['whole', 'octets'] as const) {
       const started = await rig({ script: first(withFields(lines, 'ok'), cut) });

@@ -44,7 +44,9 @@ describe('[P61] Connection: close', () => {
 
 describe('[P62] pipelining', () => {
   test('requests are answered in order, one at a time', async () => {
-    const started = await rig({ script: answering((request) => `HTTP/1.1 200 OK\r\nContent-Length: ${request.target.length}\r\n\r\n${request.target}`) });
+    const started = await rig({
+      script: answering((request) => `HTTP/1.1 200 OK\r\nContent-Length: ${request.target.length}\r\n\r\n${request.target}`),
+    });
     const client = await started.sent(['/1', '/22', '/333'].map((target) => get('', target)).join(''));
     const bodies = [await client.response(), await client.response(), await client.response()].map((answer) => answer.body.toString());
     expect(bodies).toEqual(['/1', '/22', '/333']);
@@ -76,7 +78,9 @@ describe('[P62] pipelining', () => {
   });
 
   test('[B-161] and through an upstream', async () => {
-    const started = await rig({ script: answering((request) => `HTTP/1.1 200 OK\r\nContent-Length: ${request.target.length}\r\n\r\n${request.target}`) });
+    const started = await rig({
+      script: answering((request) => `HTTP/1.1 200 OK\r\nContent-Length: ${request.target.length}\r\n\r\n${request.target}`),
+    });
     const client = await started.sent(Array.from({ length: 1000 }, (_, index) => get('', `/${index}`)).join(''));
     for (let index = 0; index < 1000; index++) expect((await client.response()).body.toString()).toBe(`/${index}`);
     expect(started.upstream.connections).toHaveLength(1);
@@ -216,7 +220,10 @@ describe('[P64] timeouts', () => {
 
   test('an upstream that does not accept: 503', async () => {
     // A stopped process whose backlog is full: the kernel answers no further SYN.
-    const child = spawn(process.execPath, ['-e', "const s=require('net').createServer();s.listen({port:0,host:'127.0.0.1',backlog:1},()=>console.log(s.address().port))"]);
+    const child = spawn(process.execPath, [
+      '-e',
+      "const s=require('net').createServer();s.listen({port:0,host:'127.0.0.1',backlog:1},()=>console.log(s.address().port))",
+    ]);
     onTestFinished(() => void child.kill('SIGKILL'));
     const [line] = (await once(child.stdout, 'data')) as [Buffer];
     const port = Number(line.toString());
@@ -381,7 +388,14 @@ describe('[P66] [P67] [P68] reuse and retries', () => {
       clock,
     });
     onTestFinished(() => plane.close());
-    const update = { table: singleTable(upstream.port), bindings: [{ listener: 'mesh', host: '127.0.0.1', port: 0 }], statsSegments: stats.segments(), healthSegments: [], clusterSlots: slots, healthSlots: [[-1]] };
+    const update = {
+      table: singleTable(upstream.port),
+      bindings: [{ listener: 'mesh', host: '127.0.0.1', port: 0 }],
+      statsSegments: stats.segments(),
+      healthSegments: [],
+      clusterSlots: slots,
+      healthSlots: [[-1]],
+    };
     const [bound] = await plane.prepare(update as never);
     plane.commit();
     const client = await RawClient.connect(bound?.port ?? 0);
@@ -404,29 +418,33 @@ describe('[P69] back-pressure', () => {
   const SLACK = 16 * 1024 * 1024;
   const piece = Buffer.alloc(1 << 20, 'x');
 
-  test.each(['Content-Length: 67108864', 'Transfer-Encoding: chunked', 'X: until close'])('a client that stops reading stops the upstream (%s)', async (framing) => {
-    const isChunked = framing.includes('chunked');
-    const started = await rig({
-      script: async (side) => {
-        await side.nextRequest();
-        side.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`);
-        for (let i = 0; i < 64; i++) side.write(isChunked ? Buffer.concat([Buffer.from('100000\r\n'), piece, Buffer.from('\r\n')]) : piece);
-        if (isChunked) side.write('0\r\n\r\n');
-        if (framing.startsWith('X')) side.end();
-      },
-    });
-    const client = await started.client();
-    client.write(GET);
-    await client.until(() => client.received.length > 0, 'the beginning');
-    client.socket.pause();
-    const side = await started.upstream.connection(0);
-    const waiting = await settled(() => side.socket.writableLength);
-    expect(SIZE - waiting).toBeLessThan(SLACK);
-    client.socket.resume();
-    const answer = await client.response();
-    expect(answer.body.length).toBe(SIZE);
-    expect(answer.body.equals(Buffer.alloc(SIZE, 'x'))).toBe(true);
-  });
+  test.each(['Content-Length: 67108864', 'Transfer-Encoding: chunked', 'X: until close'])(
+    'a client that stops reading stops the upstream (%s)',
+    async (framing) => {
+      const isChunked = framing.includes('chunked');
+      const started = await rig({
+        script: async (side) => {
+          await side.nextRequest();
+          side.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`);
+          for (let i = 0; i < 64; i++)
+            side.write(isChunked ? Buffer.concat([Buffer.from('100000\r\n'), piece, Buffer.from('\r\n')]) : piece);
+          if (isChunked) side.write('0\r\n\r\n');
+          if (framing.startsWith('X')) side.end();
+        },
+      });
+      const client = await started.client();
+      client.write(GET);
+      await client.until(() => client.received.length > 0, 'the beginning');
+      client.socket.pause();
+      const side = await started.upstream.connection(0);
+      const waiting = await settled(() => side.socket.writableLength);
+      expect(SIZE - waiting).toBeLessThan(SLACK);
+      client.socket.resume();
+      const answer = await client.response();
+      expect(answer.body.length).toBe(SIZE);
+      expect(answer.body.equals(Buffer.alloc(SIZE, 'x'))).toBe(true);
+    },
+  );
 
   test('an upstream that does not read stops the client', async () => {
     const started = await rig({
@@ -486,8 +504,26 @@ describe('[P71] answers of our own', () => {
       options: { timeouts: { responseHeaderMs: 50 } },
       table: (port) =>
         table(
-          [hosts(['a'], [route('/bad', to(0)), route('/end', to(0)), route('/stall', to(0)), route('/down', to(1)), route('/missing', to(2)), route('/empty', to(3)), route('/x', to(0))])],
-          [cluster(port), cluster(down.port, { name: 'down' }), cluster(port, { name: 'missing', missing: `no subset ${SENTINEL}` }), cluster([], { name: 'empty' })],
+          [
+            hosts(
+              ['a'],
+              [
+                route('/bad', to(0)),
+                route('/end', to(0)),
+                route('/stall', to(0)),
+                route('/down', to(1)),
+                route('/missing', to(2)),
+                route('/empty', to(3)),
+                route('/x', to(0)),
+              ],
+            ),
+          ],
+          [
+            cluster(port),
+            cluster(down.port, { name: 'down' }),
+            cluster(port, { name: 'missing', missing: `no subset ${SENTINEL}` }),
+            cluster([], { name: 'empty' }),
+          ],
         ),
       script: async (side) => {
         const request = await side.nextRequest();

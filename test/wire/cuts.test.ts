@@ -26,7 +26,12 @@ async function outcome(started: Rig, bytes: string, cut: Cut): Promise<unknown> 
   await client.send(bytes, cut);
   const answers = await client.untilServerCloses();
   return {
-    answers: answers.map((answer) => [answer.status, answer.body.toString('latin1'), values(answer, 'connection'), values(answer, 'x-serin-error')]),
+    answers: answers.map((answer) => [
+      answer.status,
+      answer.body.toString('latin1'),
+      values(answer, 'connection'),
+      values(answer, 'x-serin-error'),
+    ]),
     upstream: started.upstream.requests.slice(before).map(described),
   };
 }

@@ -96,7 +96,9 @@ describe('1xx', () => {
     const started = await rig({
       script: async (side) => {
         await side.nextRequest();
-        side.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\n\r\nHTTP/1.1 102 Processing\r\nTransfer-Encoding: chunked\r\n\r\n');
+        side.write(
+          'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\n\r\nHTTP/1.1 102 Processing\r\nTransfer-Encoding: chunked\r\n\r\n',
+        );
         side.write(`HTTP/1.1 103 Early Hints\r\nLink: </b>\r\n\r\n${OK}`);
       },
     });

@@ -162,13 +162,16 @@ describe('[P56] bytes that answer nothing', () => {
     expect(client.text).not.toContain('evil');
   });
 
-  test('an answer that is there before the question is not used', async () => {
+  test.each(['before', 'after'])('an answer that is there before the question is not used (seen %s the client’s bytes)', async (order) => {
     const started = await rig();
     const client = await started.sent(GET);
     await client.response();
+    const side = await started.upstream.connection(0);
+    const evil = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil';
     // Both lie in Serin's receive buffers when it next looks.
-    (await started.upstream.connection(0)).write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil');
+    if (order === 'before') side.write(evil);
     client.write(GET);
+    if (order === 'after') side.write(evil);
     expect((await client.response()).body.toString()).toBe('ok');
     expect(started.upstream.connections).toHaveLength(2);
     expect(started.upstream.requests).toHaveLength(2);
@@ -176,7 +179,9 @@ describe('[P56] bytes that answer nothing', () => {
 });
 
 test('[P57] a redirect of the upstream is passed on, not followed', async () => {
-  const started = await rig({ script: answering('HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/\r\nContent-Length: 0\r\n\r\n') });
+  const started = await rig({
+    script: answering('HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/\r\nContent-Length: 0\r\n\r\n'),
+  });
   const answer = await (await started.sent(GET)).response();
   expect([answer.status, values(answer, 'location')]).toEqual([302, ['http://elsewhere.example/']]);
   expect(started.upstream.requests).toHaveLength(1);
@@ -209,11 +214,15 @@ describe('bodies', () => {
     const started = await rig({
       script: async (side) => {
         await side.nextRequest();
-        side.write(`HTTP/1.1 200 OK\r\n${framing === 'length' ? `Content-Length: ${body.length}\r\n` : framing === 'chunked' ? 'Transfer-Encoding: chunked\r\n' : ''}\r\n`);
-        for (let at = 0; at < body.length; ) {
+        side.write(
+          `HTTP/1.1 200 OK\r\n${framing === 'length' ? `Content-Length: ${body.length}\r\n` : framing === 'chunked' ? 'Transfer-Encoding: chunked\r\n' : ''}\r\n`,
+        );
+        for (let at = 0; at < body.length;) {
           const piece = body.subarray(at, at + 1 + ((at * 31) % 150_000));
           at += piece.length;
-          side.write(framing === 'chunked' ? Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]) : piece);
+          side.write(
+            framing === 'chunked' ? Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]) : piece,
+          );
         }
         if (framing === 'chunked') side.write('0\r\n\r\n');
         if (framing === 'close') side.end();
@@ -225,7 +234,9 @@ describe('bodies', () => {
   });
 
   test('[P36] a response is framed once, and once only', async () => {
-    const started = await rig({ script: answering('HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n1;x=y\r\na\r\n01\r\nb\r\n00\r\n\r\n') });
+    const started = await rig({
+      script: answering('HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n1;x=y\r\na\r\n01\r\nb\r\n00\r\n\r\n'),
+    });
     const client = await started.sent(GET);
     const answer = await client.response();
     expect([answer.framing, answer.body.toString()]).toEqual(['chunked', 'ab']);
