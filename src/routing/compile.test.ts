@@ -233,7 +233,7 @@ takes it: split (VirtualService default/reviews spec.http[1], input.yaml:29)
 10 % to outbound|9080|v2|reviews.default.svc.cluster.local, Host reviews:9080
     endpoints: 127.0.0.1:9082 (LEAST_REQUEST)
 path sent: /reviews/0
-timeout: none
+timeout: none; the answer must begin within 30 s
 `);
   });
 
