@@ -11,7 +11,7 @@ function mark(table: Uint8Array, characters: string, value: number): void {
 }
 
 /** `NAME[byte]`: 0 not a token character, `NAME_UNDERSCORE` for `_`, else `NAME_TOKEN` (RFC 9110 §5.6.2). Values may be ORed over a name. */
-export const NAME_TOKEN = 1;
+const NAME_TOKEN = 1;
 export const NAME_UNDERSCORE = 2;
 export const NAME = new Uint8Array(256);
 mark(NAME, `${ALPHA_NUMERIC}!#$%&'*+-.^\`|~`, NAME_TOKEN);
@@ -26,7 +26,7 @@ FIELD_VALUE[0x09] = 1;
  * `TARGET[byte]`: 0 for what may not stand in a request target (CTL, SP, DEL, 0x80-0xFF, `#` and `\`), else bits that tell whether the
  * target needs a closer look.
  */
-export const TARGET_PLAIN = 1;
+const TARGET_PLAIN = 1;
 export const TARGET_PERCENT = 2;
 export const TARGET_DOT = 4;
 export const TARGET = new Uint8Array(256);

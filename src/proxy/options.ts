@@ -20,7 +20,7 @@ export interface ProxyTimeouts {
 }
 
 /** Reliability P64. */
-export const DEFAULT_TIMEOUTS: ProxyTimeouts = {
+const DEFAULT_TIMEOUTS: ProxyTimeouts = {
   headerMs: 10_000,
   bodyIdleMs: 30_000,
   keepAliveMs: 75_000,

@@ -28,7 +28,7 @@ export interface FoldedHeaderOps {
 export const NO_OPS: FoldedHeaderOps = { drop: [], append: [], text: '' };
 
 /** Folds operations that are applied one after the other; within each: remove, set, add (semantics.md 2.1.5). */
-export function foldHeaderOps(levels: readonly HeaderOps[]): FoldedHeaderOps {
+function foldHeaderOps(levels: readonly HeaderOps[]): FoldedHeaderOps {
   const drop = new Set<string>();
   let append: HeaderValue[] = [];
   const forget = (name: string): void => {

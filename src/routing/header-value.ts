@@ -21,7 +21,7 @@ export interface ValueSource {
 }
 
 /** Operators without an argument that name a fact about the connection or the transaction. */
-export const PROPERTY_COMMANDS = [
+const PROPERTY_COMMANDS = [
   'BYTES_RECEIVED',
   'BYTES_SENT',
   'CONNECTION_ID',

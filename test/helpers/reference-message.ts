@@ -185,6 +185,6 @@ export function readResponse(bytes: Buffer, from: number, requestMethod: string,
 }
 
 /** Reads a literal response, for tests of the reader itself. */
-export function literalResponse(text: string): ReferenceResponse | undefined {
+function literalResponse(text: string): ReferenceResponse | undefined {
   return readResponse(octets(text), 0, 'GET', true);
 }
