@@ -31,11 +31,17 @@ export class Shifts {
     return Object.entries(this.#pipeline.inForce.overlay.shifts).map(([host, { weights }]) => ({ host, weights: { ...weights } }));
   }
 
-  /** @throws ProblemError 404 (host, subset), 422, 500, 507 */
+  /** @throws ProblemError 404 (host, subset), 409 while a release moves the host, 422, 500, 507 */
   set(namespace: string, host: string, weights: Weights): Promise<ShiftResult> {
     const name = resolveHost(host, namespace);
     return this.#change(name, 'shift', (now) => {
       refuse(checkShift(now.base, name, weights));
+      const release = now.overlay.releases[name];
+      if (release !== undefined) {
+        throw new ProblemError(409, 'E_CONFLICT', `Rollout ${release.rollout} moves ${name}`, {
+          hint: 'serin rollout status says how far it is; what it has promoted or taken back stays until its Rollout goes',
+        });
+      }
       return { ...now.overlay, shifts: { ...now.overlay.shifts, [name]: { weights } } };
     });
   }
@@ -100,7 +106,7 @@ function refuse(diagnostics: readonly Diagnostic[]): void {
  * How the rules of a snapshot split the traffic of a service over its subsets: the weights of the rule that splits it, else of the last rule that
  * sends it to subsets. Empty where no rule names a subset of it.
  */
-function splitOf(snapshot: Snapshot, host: string): Weights {
+export function splitOf(snapshot: Snapshot, host: string): Weights {
   const rules = snapshot.virtualServices.flatMap(({ metadata, spec }) =>
     (spec.http ?? []).filter((rule) => isAllOf(rule, host, metadata.namespace)),
   );

@@ -65,6 +65,10 @@ export interface State {
   get(name: string): string | undefined;
   /** Returns when the document is durable. @throws StateWriteError; then the old document is still in force. */
   put(name: string, body: string, change: Change): void;
+  /** Several documents, all or none. An empty `changes` is for what a clock changes: such documents are neither audited nor copied to the backup. */
+  putAll(documents: ReadonlyMap<string, string>, changes: readonly Change[]): void;
+  /** Names of the documents that begin with `prefix`. */
+  names(prefix: string): readonly string[];
   close(): void;
 }
 
@@ -109,6 +113,8 @@ export function openState(directory: string, clock: Clock, onNotice: (notice: St
       readOnly: message,
       get: () => undefined,
       put: () => raise(new StateWriteError('E_STATE_READ_ONLY', message)),
+      putAll: () => raise(new StateWriteError('E_STATE_READ_ONLY', message)),
+      names: () => [],
       close: () => undefined,
     };
   }
@@ -151,27 +157,39 @@ class DatabaseState implements State {
   }
 
   put(name: string, body: string, change: Change): void {
+    this.putAll(new Map([[name, body]]), [change]);
+  }
+
+  names(prefix: string): readonly string[] {
+    return [...this.#documents.keys()].filter((name) => name.startsWith(prefix));
+  }
+
+  putAll(documents: ReadonlyMap<string, string>, changes: readonly Change[]): void {
+    if (documents.size === 0) return;
     const at = new Date(this.#clock.nowMs()).toISOString();
     const database = this.#database;
     try {
       database.exec('BEGIN IMMEDIATE');
-      database
-        .prepare(
-          'INSERT INTO document (name, body, sha256, written_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body, sha256 = excluded.sha256, written_at = excluded.written_at',
-        )
-        .run(name, body, sha256(body), at);
-      database
-        .prepare('INSERT INTO audit (at, actor, action, target, before_sha256, after_sha256) VALUES (?, ?, ?, ?, ?, ?)')
-        .run(at, change.actor, change.action, change.target, sha256(this.#documents.get(name) ?? ''), sha256(body));
-      database.prepare('DELETE FROM audit WHERE sequence <= (SELECT max(sequence) FROM audit) - ?').run(MAX_AUDIT_ROWS);
+      const write = database.prepare(
+        'INSERT INTO document (name, body, sha256, written_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body, sha256 = excluded.sha256, written_at = excluded.written_at',
+      );
+      for (const [name, body] of documents) write.run(name, body, sha256(body), at);
+      const audit = database.prepare(
+        'INSERT INTO audit (at, actor, action, target, before_sha256, after_sha256) VALUES (?, ?, ?, ?, ?, ?)',
+      );
+      const before = sha256([...documents.keys()].map((name) => this.#documents.get(name) ?? '').join(''));
+      const after = sha256([...documents.values()].join(''));
+      for (const { actor, action, target } of changes) audit.run(at, actor, action, target, before, after);
+      if (changes.length > 0)
+        database.prepare('DELETE FROM audit WHERE sequence <= (SELECT max(sequence) FROM audit) - ?').run(MAX_AUDIT_ROWS);
       database.exec('COMMIT');
     } catch (error) {
       // A failed COMMIT (disk full, I/O error) leaves the transaction open; a failed fsync is never tried again as if it had worked.
       if (database.isTransaction) database.exec('ROLLBACK');
       throw writeError(error, this.#file);
     }
-    this.#documents.set(name, body);
-    this.#copy();
+    for (const [name, body] of documents) this.#documents.set(name, body);
+    if (changes.length > 0) this.#copy();
   }
 
   /** The change is durable already; a copy that cannot be made is said, not failed on. */

@@ -21,6 +21,8 @@ interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: object;
+  /** Beside those every request has. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Client {
@@ -119,9 +121,10 @@ interface Answer {
   readonly text: string;
 }
 
-function exchange({ address, token }: Connection, { method, path, body }: ApiRequest): Promise<Answer> {
+function exchange({ address, token }: Connection, { method, path, body, headers: more }: ApiRequest): Promise<Answer> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
   const headers = {
+    ...more,
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) }),
   };

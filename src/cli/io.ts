@@ -5,7 +5,7 @@
 import { styleText } from 'node:util';
 import { EXIT } from './exit.ts';
 
-type Style = Parameters<typeof styleText>[0];
+export type Style = Parameters<typeof styleText>[0];
 
 export interface Io {
   /** Results; the text is complete lines. */
@@ -16,6 +16,8 @@ export interface Io {
   paint(style: Style, text: string): string;
   /** From now on output that cannot be written does not end the program: it carries traffic. */
   outliveOutput(): void;
+  /** Whether `out` goes to a terminal, where text can be drawn over. */
+  readonly isTerminal?: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** All of standard input. */
   readInput(): Promise<Uint8Array>;
@@ -38,6 +40,7 @@ export function processIo(): Io {
     outliveOutput: () => {
       endsWithOutput = false;
     },
+    isTerminal: process.stdout.isTTY,
     env: process.env,
     readInput: async () => {
       const chunks: Uint8Array[] = [];

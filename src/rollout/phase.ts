@@ -26,7 +26,7 @@ export function messageOf(state: RolloutState, situation: Situation, reason: str
   if (hold !== undefined) return hold.message;
   const current = steps[step];
   const at = step < 0 ? 'about to begin' : `step ${step + 1} of ${steps.length}, ${current?.title ?? ''}`;
-  if (!situation.isInForce) return `${at}: waits until the data plane has acknowledged it`;
+  if (!situation.isInForce) return `${at}: ${situation.blocked ?? 'waits until the data plane has acknowledged it'}`;
   const wait = current?.wait;
   switch (wait?.kind) {
     case 'promotion':

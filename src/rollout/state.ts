@@ -14,9 +14,11 @@ import { FULL, type PlannedStep } from './spec.ts';
 export interface RolloutState {
   /** Grows with every recorded change. */
   readonly revision: number;
-  /** The pair of the last run, or the one the file names; a file that names another one starts anew. */
+  /** The pair of the last run, or the one to come. */
   readonly stable: string;
   readonly canary: string;
+  /** The pair the Rollout named when it was looked at last; one that names another starts anew. */
+  readonly named: { readonly stable: string; readonly canary: string };
   /** Number of the last run; 0: never started. */
   readonly run: number;
   /** Of the shares in force; grows with every change of them, over all runs. */
@@ -78,7 +80,7 @@ export interface DecisionRecord {
 export type DecisionAction = 'start' | 'step' | 'pause' | 'resume' | 'skip' | 'promote' | 'rollback' | 'abort' | 'undo' | 'supersede';
 
 export function newState(stable: string, canary: string): RolloutState {
-  return { revision: 0, stable, canary, run: 0, epoch: 0 };
+  return { revision: 0, stable, canary, named: { stable, canary }, run: 0, epoch: 0 };
 }
 
 /** Canary's share now, 0 to `FULL`. */

@@ -199,12 +199,20 @@ function back(
 /** The Rollout names another pair: what is under way is taken back, and the new pair is ready to start. @returns Undefined when nothing changes. */
 export function adopt(state: RolloutState, spec: Pick<RolloutSpec, 'stable' | 'canary'>, situation: Situation): Outcome | undefined {
   const { stable, canary } = spec;
-  if (state.stable === stable && state.canary === canary) return undefined;
-  const why = `the Rollout names ${canary} beside ${stable} now, no longer ${state.canary} beside ${state.stable}`;
+  const { named } = state;
+  if (named.stable === stable && named.canary === canary) return undefined;
+  const why = `the Rollout names ${canary} beside ${stable} now, no longer ${named.canary} beside ${named.stable}`;
   if (state.active !== undefined) return takeBack(state, situation, 'aborted', 'supersede', 'engine', why);
   const { outcome, ...rest } = state;
   // Where the file calls stable what serves, it goes on serving until the new pair starts; else the files are in force until then.
   const keeps = outcome !== undefined && servingSubset(state) === stable;
-  const changed: RolloutState = { ...rest, stable, canary, epoch: state.epoch + 1, ...(keeps ? { outcome: 'settled' as const } : {}) };
+  const changed: RolloutState = {
+    ...rest,
+    stable,
+    canary,
+    named: { stable, canary },
+    epoch: state.epoch + 1,
+    ...(keeps ? { outcome: 'settled' as const } : {}),
+  };
   return recorded(changed, situation, 'supersede', 'engine', why);
 }

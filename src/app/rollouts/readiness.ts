@@ -1,0 +1,58 @@
+/** Whether a version of a service can take requests: it has an endpoint that is not known to be unhealthy. */
+import { serviceIndex, subsetEndpoints, type ServiceIndex } from '../../config/services.ts';
+import { EMPTY_SNAPSHOT, type Snapshot } from '../../config/snapshot.ts';
+import type { Readiness } from '../../rollout/situation.ts';
+import type { Cluster, RoutingTable } from '../../routing/table.ts';
+import type { EndpointHealth } from '../../workload/health-check.ts';
+import type { InForce } from '../pipeline.ts';
+
+const READY: Readiness = { isReady: true, reason: '' };
+
+/** Lookups in what is in force; `look` comes first, and what it makes is kept while that stays the same. */
+export class ReadinessView {
+  #snapshot: Snapshot = EMPTY_SNAPSHOT;
+  #services: ServiceIndex = serviceIndex(EMPTY_SNAPSHOT);
+  #table: RoutingTable | undefined;
+  #clusters: ReadonlyMap<string, readonly Cluster[]> = new Map();
+  #sick: ReadonlySet<string> = new Set();
+
+  /** @param health What active checks have found; endpoints without a check count as healthy. */
+  look({ effective, table }: InForce, health: readonly EndpointHealth[]): void {
+    if (this.#snapshot !== effective) {
+      this.#snapshot = effective;
+      this.#services = serviceIndex(effective);
+    }
+    if (this.#table !== table) {
+      this.#table = table;
+      this.#clusters = Map.groupBy(table.clusters, ({ host }) => host);
+    }
+    this.#sick = new Set(health.filter(({ healthy }) => !healthy).map(({ host, address, port }) => `${host} ${address} ${port}`));
+  }
+
+  get services(): ServiceIndex {
+    return this.#services;
+  }
+
+  /** Why the host or the subset is not there at all; undefined when it is. */
+  missing(host: string, subset: string): string | undefined {
+    if (this.#services.service(host) === undefined) return `${host} is no known service`;
+    const subsets = this.#services.destinationRule(host)?.subsets ?? [];
+    return subsets.some(({ name }) => name === subset) ? undefined : `${host} has no subset ${subset}`;
+  }
+
+  of(host: string, subset: string): Readiness {
+    const service = this.#services.service(host);
+    const found = this.#services.destinationRule(host)?.subsets.find(({ name }) => name === subset);
+    if (service === undefined || found === undefined) return { isReady: false, reason: this.missing(host, subset) ?? '' };
+    const wanted = Object.entries(found.labels ?? {});
+    // Names are resolved and processes are found on the way to the data plane, so what that has comes first.
+    const known = (this.#clusters.get(host) ?? [])
+      .filter((cluster) => cluster.subset === '' || cluster.subset === subset)
+      .flatMap(({ endpoints }) => endpoints)
+      .filter(({ labels }) => wanted.every(([key, value]) => labels[key] === value));
+    if (known.some(({ address, port }) => !this.#sick.has(`${host} ${address} ${port}`))) return READY;
+    if (known.length > 0) return { isReady: false, reason: `${subset} has no healthy endpoint: all fail their health check` };
+    if (subsetEndpoints(service, found).length > 0) return READY;
+    return { isReady: false, reason: `${subset} has no endpoint` };
+  }
+}
