@@ -4,6 +4,7 @@
  *     GET    /api/v1/resources/{kind}[?namespace=NS]      List of what is in force, overlay applied
  *     GET    /api/v1/resources/{kind}/{namespace}/{name}  one of them
  *     GET    /api/v1/listeners, /clusters, /endpoints     List of what was compiled from them
+ *     GET    /api/v1/processes                            List of what Serin runs
  *     POST   /api/v1/explain                              ExplainRequest -> ExplainResult
  *     GET    /api/v1/shifts                               {items: Shift[]}
  *     PUT    /api/v1/shifts/{namespace}/{host}            ShiftRequest -> ShiftResult, after it is durable and in force

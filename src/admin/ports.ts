@@ -19,6 +19,7 @@ export interface AdminPorts {
   listeners(): ApiList;
   clusters(): ApiList;
   endpoints(): ApiList;
+  processes(): ApiList;
   /** @returns JSON; app/explain.ts says its shape. */
   explain(request: ExplainRequest): object;
   shifts(): readonly Shift[];

@@ -30,6 +30,7 @@ const ports: AdminPorts = {
     throw new Error('secret detail');
   },
   endpoints: () => ({ apiVersion: 'v1', kind: 'List', items: [] }),
+  processes: () => ({ apiVersion: 'v1', kind: 'List', items: [] }),
   explain: (request) => ({ url: request.url }),
   shifts: () => [],
   shift: async (namespace, host, weights) => {

@@ -191,6 +191,7 @@ function routes(ports: AdminPorts): Record<string, Record<string, Handler>> {
     '/api/v1/listeners': { GET: (context) => context.json(ports.listeners()) },
     '/api/v1/clusters': { GET: (context) => context.json(ports.clusters()) },
     '/api/v1/endpoints': { GET: (context) => context.json(ports.endpoints()) },
+    '/api/v1/processes': { GET: (context) => context.json(ports.processes()) },
     '/api/v1/explain': {
       POST: async (context) => context.json(ports.explain(await readJsonBody(context.req.raw, ExplainRequest))),
     },

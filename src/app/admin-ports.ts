@@ -6,6 +6,7 @@ import { type Proxy, UNROUTED } from '../proxy/proxy.ts';
 import type { Cluster } from '../routing/table.ts';
 import { type ClusterSample, type EndpointSample, Metrics } from '../telemetry/prometheus.ts';
 import type { HealthChecker } from '../workload/health-check.ts';
+import type { Supervisor } from '../workload/supervisor.ts';
 import { explainRequest } from './explain.ts';
 import { type Address, bindingsFor, formatAddress, type ListenMapping } from './listen.ts';
 import type { Logger } from './logger.ts';
@@ -13,7 +14,7 @@ import type { InForce, Pipeline } from './pipeline.ts';
 import { Shifts } from './shifts.ts';
 import type { State } from './state.ts';
 import { VERSION } from './version.ts';
-import { getResource, listClusters, listEndpoints, listListeners, listResources } from './views.ts';
+import { getResource, listClusters, listEndpoints, listListeners, listProcesses, listResources } from './views.ts';
 
 /** What changes in the life of the process and nobody else keeps. */
 export interface Life {
@@ -25,6 +26,7 @@ export interface AdminPortsDeps {
   readonly pipeline: Pipeline;
   readonly proxy: Proxy;
   readonly health: HealthChecker;
+  readonly processes: Supervisor;
   readonly state: State;
   readonly life: Life;
   readonly listen: readonly ListenMapping[];
@@ -33,7 +35,7 @@ export interface AdminPortsDeps {
 }
 
 export function adminPorts(deps: AdminPortsDeps): AdminPorts {
-  const { pipeline, proxy, health, state, life, logger } = deps;
+  const { pipeline, proxy, health, processes, state, life, logger } = deps;
   const shifts = new Shifts(pipeline, state, logger);
   const metrics = new Metrics({
     clusters: () => clusterSamples(pipeline.inForce, proxy),
@@ -59,6 +61,7 @@ export function adminPorts(deps: AdminPortsDeps): AdminPorts {
         return { requests, active };
       }),
     endpoints: () => listEndpoints(pipeline.inForce, health.states()),
+    processes: () => listProcesses(processes.states()),
     explain: (request) => explainRequest(pipeline.inForce.table, pipeline.inForce.bound, request),
     shifts: () => shifts.list(),
     shift: (namespace, host, weights) => whileRunning(() => shifts.set(namespace, host, weights)),

@@ -1,6 +1,7 @@
 /** Reading configuration and compiling it, without putting it in force: what `validate`, `render`, `explain -f` and a start have in common. */
 import { type Diagnostic, hasErrors } from '../base/diagnostic.ts';
 import { type LoadResult, loadFiles, loadText } from '../config/load.ts';
+import type { HostEnv } from '../config/run-host.ts';
 import { compile } from '../routing/compile.ts';
 import type { RoutingTable } from '../routing/table.ts';
 
@@ -11,13 +12,14 @@ export interface Checked extends LoadResult {
   readonly table?: RoutingTable;
 }
 
-export async function checkFiles(paths: readonly string[], ownListeners?: ReadonlySet<string>): Promise<Checked> {
-  return check(await loadFiles(paths), ownListeners);
+/** @param hostEnv Serin's own environment, to check as well what versions that are run need of this machine. */
+export async function checkFiles(paths: readonly string[], ownListeners?: ReadonlySet<string>, hostEnv?: HostEnv): Promise<Checked> {
+  return check(await loadFiles(paths, hostEnv), ownListeners);
 }
 
 /** @param file What diagnostics call it: `-` for standard input. */
-export function checkText(file: string, text: string | Uint8Array): Checked {
-  return check(loadText(file, text), undefined);
+export function checkText(file: string, text: string | Uint8Array, hostEnv?: HostEnv): Checked {
+  return check(loadText(file, text, hostEnv), undefined);
 }
 
 function check(loaded: LoadResult, ownListeners: ReadonlySet<string> | undefined): Checked {

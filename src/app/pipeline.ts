@@ -1,15 +1,16 @@
 /**
- * The one way configuration comes into force, whatever changed: files, the overlay, or the addresses behind a name.
+ * The one way configuration comes into force, whatever changed: files, the overlay, the addresses behind a name, or which processes are ready.
  *
- *     base (files) + overlay -> effective snapshot -> compile -> resolve names -> data plane -> health checks
+ *     base (files) + overlay -> effective snapshot -> compile -> ready processes -> resolve names -> data plane -> health checks
  *
  * 1. One change at a time: changes queue, and reloads that wait for each other become one.
  * 2. All or nothing: a change that does not compile, or whose addresses cannot be bound, leaves everything as it was.
- * 3. What changes the overlay is durable before it is in force, and is taken back when it cannot come into force.
+ * 3. A version that Serin runs and that is new in the files is started first; the change waits until it is ready, and is refused when it never is.
+ * 4. What changes the overlay is durable before it is in force, and is taken back when it cannot come into force.
  */
 import type { Clock } from '../base/clock.ts';
 import { type Diagnostic, formatDiagnostic, hasErrors } from '../base/diagnostic.ts';
-import { loadFiles } from '../config/load.ts';
+import { type LoadResult, loadFiles } from '../config/load.ts';
 import { applyOverlay, type Overlay } from '../config/overlay.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../config/snapshot.ts';
 import { type BoundListener, ListenError } from '../proxy/options.ts';
@@ -17,7 +18,9 @@ import type { Proxy } from '../proxy/proxy.ts';
 import { compile } from '../routing/compile.ts';
 import type { RoutingTable } from '../routing/table.ts';
 import type { DnsResolver } from '../workload/dns.ts';
+import type { HostEnv } from '../config/run-host.ts';
 import type { HealthChecker } from '../workload/health-check.ts';
+import type { Supervisor } from '../workload/supervisor.ts';
 import { countResources, describeChanges } from './changes.ts';
 import { requireFree } from './free-address.ts';
 import { type Address, bindingsFor, describeListenError, type ListenMapping, ownListeners } from './listen.ts';
@@ -41,7 +44,7 @@ export interface InForce {
   readonly overlay: Overlay;
   /** With the overlay applied. */
   readonly effective: Snapshot;
-  /** Names not resolved. */
+  /** Names not resolved, and without the endpoints of processes. */
   readonly compiled: RoutingTable;
   /** As the data plane has it. */
   readonly table: RoutingTable;
@@ -61,6 +64,9 @@ export interface PipelineDeps {
   readonly proxy: Pick<Proxy, 'apply'>;
   readonly dns: Pick<DnsResolver, 'resolve' | 'ready'>;
   readonly health: Pick<HealthChecker, 'apply'>;
+  readonly processes: Pick<Supervisor, 'want' | 'warmUp' | 'notReady' | 'resolve' | 'applied'>;
+  /** Serin's own environment, which commands and variables of processes refer to. */
+  readonly hostEnv: HostEnv;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -73,6 +79,9 @@ export class Pipeline {
   #tail: Promise<unknown> = Promise.resolve();
   #waitingReload: Promise<boolean> | undefined;
   #waitingRefresh = false;
+  /** How often files were said to have changed. */
+  #changes = 0;
+  #onChange: () => void = () => undefined;
   #closed = false;
   #inForce: InForce;
   #reload: { readonly successful: boolean; readonly lastSuccessAtMs: number };
@@ -96,7 +105,7 @@ export class Pipeline {
   /** Reads the files and brings them into force. @throws ConfigError, ListenError */
   start(): Promise<void> {
     return this.#serially(async () => {
-      await this.#bringIntoForce(await this.#load());
+      await this.#bringIntoForce(this.#compiled(await this.#read()));
       this.#log('configuration in force', EMPTY_SNAPSHOT, []);
     });
   }
@@ -112,11 +121,39 @@ export class Pipeline {
 
   /** Reads the files again. Never rejects: what cannot be used is logged, and what was in force stays. @returns Whether it is in force now. */
   reload(): Promise<boolean> {
-    this.#waitingReload ??= this.#serially(() => {
-      this.#waitingReload = undefined;
-      return this.#reloadNow();
-    }).catch(() => false);
+    this.#changes++;
+    this.#onChange();
+    this.#waitingReload ??= this.#reloadWhenWarm().catch(() => false);
     return this.#waitingReload;
+  }
+
+  /** Files that change while their processes are waited for are read again, and the wait begins anew. */
+  async #reloadWhenWarm(): Promise<boolean> {
+    for (;;) {
+      const seen = this.#changes;
+      const read = await this.#read();
+      await this.#warmUp(read, seen);
+      const result = await this.#serially(async () => {
+        if (seen !== this.#changes) return undefined;
+        this.#waitingReload = undefined;
+        return this.#reloadNow(read);
+      });
+      if (result !== undefined) return result;
+    }
+  }
+
+  /** Starts what is new, outside the queue: changes of the overlay go on meanwhile. Ends early when files have changed again. */
+  async #warmUp(read: ReadResult, seen: number): Promise<void> {
+    if (hasErrors(read.diagnostics) || seen !== this.#changes) return;
+    const { processes, logger } = this.#deps;
+    const { snapshot } = applyOverlay(read.snapshot, this.#inForce.overlay);
+    const changed = new Promise<void>((resolve) => {
+      this.#onChange = resolve;
+    });
+    const warm = processes.warmUp(snapshot);
+    const waiting = processes.notReady(snapshot).map(({ version }) => version.id);
+    if (waiting.length > 0) logger.info({ versions: waiting.join(', ') }, 'new configuration waits for its processes to be ready');
+    await Promise.race([warm, changed]);
   }
 
   /**
@@ -157,14 +194,14 @@ export class Pipeline {
     }
   }
 
-  /** The addresses behind a name have changed. */
+  /** The addresses behind a name have changed, or which processes serve. */
   refreshNames(): void {
     if (this.#waitingRefresh || this.#closed) return;
     this.#waitingRefresh = true;
     this.#serially(async () => {
       this.#waitingRefresh = false;
       await this.#bringIntoForce(this.#inForce);
-    }).catch((error: unknown) => this.#deps.logger.error({ err: error }, 'cannot put resolved addresses in force'));
+    }).catch((error: unknown) => this.#deps.logger.error({ err: error }, 'cannot put changed addresses in force'));
   }
 
   /** Nothing comes into force after this; resolves when the change under way has ended. */
@@ -182,11 +219,12 @@ export class Pipeline {
     return result;
   }
 
-  async #reloadNow(): Promise<boolean> {
-    const { logger, clock } = this.#deps;
+  async #reloadNow(read: ReadResult): Promise<boolean> {
+    const { logger, clock, processes } = this.#deps;
     const before = this.#inForce;
     try {
-      const candidate = await this.#load();
+      const candidate = this.#compiled(read);
+      this.#requireReady(candidate.effective);
       const isSame = candidate.compiled.version === before.compiled.version;
       const wasRefused = !this.#reload.successful;
       if (!isSame) await this.#bringIntoForce(candidate);
@@ -196,8 +234,11 @@ export class Pipeline {
       return true;
     } catch (error) {
       this.#reload = { ...this.#reload, successful: false };
+      processes.want(before.effective);
       if (error instanceof ConfigError) {
         logRefused(logger, error.diagnostics);
+      } else if (error instanceof NotReadyError) {
+        logger.error({ code: error.code }, `new configuration refused, the last good one stays: ${error.message}`);
       } else if (error instanceof ListenError) {
         logger.error({ code: error.code }, `new configuration refused, the last good one stays: ${describeListenError(error)}`);
       } else {
@@ -207,8 +248,16 @@ export class Pipeline {
     }
   }
 
-  async #load(): Promise<Candidate> {
-    const { snapshot, diagnostics } = await loadFiles(this.#deps.paths);
+  #read(): Promise<ReadResult> {
+    return loadFiles(this.#deps.paths, this.#deps.hostEnv);
+  }
+
+  #requireReady(effective: Snapshot): void {
+    const late = this.#deps.processes.notReady(effective);
+    if (late.length > 0) throw new NotReadyError(late.map(({ version, why }) => `${version.id}${why === '' ? '' : ` (${why})`}`));
+  }
+
+  #compiled({ snapshot, diagnostics }: ReadResult): Candidate {
     if (hasErrors(diagnostics)) throw new ConfigError(diagnostics);
     return this.#compile(snapshot, this.#inForce.overlay, diagnostics);
   }
@@ -222,17 +271,21 @@ export class Pipeline {
   }
 
   async #bringIntoForce(candidate: Candidate): Promise<void> {
-    const { proxy, dns, health, listen, mesh, clock, sharesPorts } = this.#deps;
+    const { proxy, dns, processes, health, listen, mesh, clock, sharesPorts } = this.#deps;
     const bindings = bindingsFor(candidate.compiled, listen, mesh);
     if (sharesPorts) await requireFree(bindings, this.#inForce.bound);
     dns.resolve(candidate.compiled);
     await dns.ready();
-    const table = dns.resolve(candidate.compiled);
+    processes.want(candidate.effective);
+    const table = dns.resolve(processes.resolve(candidate.compiled));
     const bound = await proxy.apply(table, bindings).catch((error: unknown) => {
-      // The resolver follows the table it saw last; what stays in force is the old one.
+      // The resolver and the supervisor follow what they saw last; what stays in force is the old table.
       dns.resolve(this.#inForce.compiled);
+      processes.want(this.#inForce.effective);
+      processes.applied(this.#inForce.table);
       throw error;
     });
+    processes.applied(table);
     health.apply(table.clusters);
     this.#inForce = { ...candidate, table, bound };
     this.#reload = { successful: true, lastSuccessAtMs: clock.nowMs() };
@@ -255,6 +308,17 @@ export class Pipeline {
 }
 
 type Candidate = Omit<InForce, 'table' | 'bound'>;
+
+type ReadResult = Pick<LoadResult, 'snapshot' | 'diagnostics'>;
+
+/** Versions that the new configuration runs have not become ready. */
+class NotReadyError extends Error {
+  readonly code = 'E_PROC_NOT_READY';
+
+  constructor(versions: readonly string[]) {
+    super(`not ready in time: ${versions.join('; ')}`);
+  }
+}
 
 function logRefused(logger: Logger, diagnostics: readonly Diagnostic[]): void {
   const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'error');

@@ -33,6 +33,7 @@ export const COMPILED_KINDS: readonly KindNames[] = [
   { plural: 'listeners', aliases: ['listener'] },
   { plural: 'clusters', aliases: ['cluster'] },
   { plural: 'endpoints', aliases: ['endpoint', 'ep'] },
+  { plural: 'processes', aliases: ['process', 'ps'] },
 ];
 
 /** @returns The plural of what a user wrote, or the nearest name there is. */

@@ -1,21 +1,24 @@
 /**
  * The composition root: everything a running Serin consists of is wired here and nowhere else.
  *
- * state -> overlay -> data plane, names, health checks -> watched files -> configuration in force -> admin API. `stop` goes the other way.
+ * state -> overlay -> processes, data plane, names, health checks -> watched files -> configuration in force -> admin API. `stop` goes the other way.
  */
 import { type AdminAddress, startAdmin } from '../admin/server.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
+import type { HostEnv } from '../config/run-host.ts';
 import { watchFiles } from '../config/watch.ts';
 import type { BoundListener } from '../proxy/options.ts';
 import { createProxy } from '../proxy/proxy.ts';
 import { DnsResolver } from '../workload/dns.ts';
 import { type EndpointHealth, HealthChecker } from '../workload/health-check.ts';
+import { Supervisor } from '../workload/supervisor.ts';
 import { adminPorts, type Life } from './admin-ports.ts';
 import { type Address, formatAddress, listenerName, type ListenMapping, unusedMappings } from './listen.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { readOverlay } from './overlay-state.ts';
 import { Pipeline } from './pipeline.ts';
+import { logProcess } from './process-events.ts';
 import { prepareDirectory, removeDaemonInfo, writeDaemonInfo } from './state-directory.ts';
 import { lockState } from './state-lock.ts';
 import { openState, type State } from './state.ts';
@@ -39,6 +42,8 @@ export interface ServeOptions {
   /** Default: says nothing. */
   readonly logger?: Logger;
   readonly clock?: Clock;
+  /** What commands and variables of processes refer to as `${NAME}`, and where their programs are found. Default: this process's environment. */
+  readonly env?: HostEnv;
 }
 
 export const DEFAULT_MESH: Address = { host: '127.0.0.1', port: 15001 };
@@ -55,6 +60,12 @@ export interface RunningServer {
   readonly admin: AdminAddress;
   /** Reads the files again. @returns Whether what they say is in force. */
   reload(): Promise<boolean>;
+  /**
+   * Resolves when every process is ready, or had its time to be.
+   *
+   * @returns Names of those that are not; undefined when the server was stopped meanwhile.
+   */
+  processesReady(): Promise<readonly string[] | undefined>;
   /** Not ready from now on; requests in flight end, then everything is closed. Again and again it is the same promise. */
   stop(): Promise<void>;
   /** An exception nobody caught, for the metrics. */
@@ -64,12 +75,27 @@ export interface RunningServer {
 /** @throws ConfigError, ListenError, AdminListenError, StateError; then nothing is left running. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { paths, listen = [], mesh = DEFAULT_MESH, workers = 1, logger = silentLogger(), clock = systemClock } = options;
+  const { drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS, env: hostEnv = process.env } = options;
   const parts = new Parts();
   try {
     const { state, token } = openDirectory(options.stateDirectory, clock, logger, parts);
     const { overlay, problem } = readOverlay(state);
     if (problem !== undefined) logger.error(problem);
 
+    // Before the proxy, so that it is closed after it: while a request is carried its process runs.
+    const processes = parts.add(
+      new Supervisor({
+        stateDirectory: options.stateDirectory,
+        hostEnv,
+        clock,
+        random: systemRandom(),
+        drainTimeoutMs,
+        activeRequests: (endpoint) => proxy.activeRequests(endpoint),
+        onChange: () => pipeline.refreshNames(),
+        onEvent: (event) => logProcess(logger, event),
+      }),
+    );
+    await processes.recover();
     const proxy = parts.add(
       createProxy({
         workers,
@@ -80,7 +106,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       new HealthChecker({ board: proxy.health, clock, random: systemRandom(), onChange: (endpoint) => logHealth(logger, endpoint) }),
     );
     const dns = parts.add(new DnsResolver({ clock, onChange: () => pipeline.refreshNames() }));
-    const pipeline = parts.add(new Pipeline({ paths, listen, mesh, sharesPorts: workers > 1, proxy, dns, health, clock, logger }, overlay));
+    const pipeline = parts.add(
+      new Pipeline({ paths, listen, mesh, sharesPorts: workers > 1, proxy, dns, health, processes, hostEnv, clock, logger }, overlay),
+    );
     // Watched before it is read, so that no change falls in between.
     const watcher = parts.add(watchFiles(paths, () => void pipeline.reload()));
     await watcher.ready;
@@ -91,7 +119,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 
     const life: Life = { draining: false, exceptions: 0 };
     const admin = parts.add(
-      await startAdmin(adminPorts({ pipeline, proxy, health, state, life, listen, mesh, logger }), token, options.admin ?? DEFAULT_ADMIN),
+      await startAdmin(
+        adminPorts({ pipeline, proxy, health, processes, state, life, listen, mesh, logger }),
+        token,
+        options.admin ?? DEFAULT_ADMIN,
+      ),
     );
     writeDaemonInfo(options.stateDirectory, { pid: process.pid, version: VERSION, admin: admin.address });
 
@@ -99,7 +131,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       life.draining = true;
       watcher.close();
       await pipeline.close();
-      await proxy.drain(options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS);
+      await proxy.drain(drainTimeoutMs);
       await parts.close();
     };
     let stopped: Promise<void> | undefined;
@@ -107,6 +139,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       listeners: () => servedListeners(pipeline),
       admin: admin.address,
       reload: () => pipeline.reload(),
+      processesReady: async () => {
+        const late = await processes.settled();
+        return life.draining ? undefined : late;
+      },
       stop: () => (stopped ??= stop()),
       countException: () => {
         life.exceptions++;

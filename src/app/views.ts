@@ -7,6 +7,7 @@ import type { AnyResource } from '../config/resources.ts';
 import type { Cluster, Endpoint, Listener } from '../routing/table.ts';
 import { healthKey } from '../telemetry/health-board.ts';
 import type { EndpointHealth } from '../workload/health-check.ts';
+import type { ProcessState } from '../workload/supervisor.ts';
 import { formatAddress } from './listen.ts';
 import type { InForce } from './pipeline.ts';
 import { RESOURCE_KINDS, type ResourceKindNames } from './resource-kinds.ts';
@@ -155,4 +156,24 @@ function endpointObject(
     spec: { cluster: cluster.name, host: cluster.host, subset: cluster.subset, weight },
     status: state,
   };
+}
+
+export function listProcesses(states: readonly ProcessState[]): ApiList {
+  return list(
+    states.map(({ name, namespace, service, version, command, phase, pid, endpoint, restarts, upMs, detail, logFile }) => ({
+      apiVersion: SERIN_API,
+      kind: 'Process',
+      metadata: { name, namespace },
+      spec: { service, version, command },
+      status: {
+        phase,
+        ...(pid === undefined ? {} : { pid }),
+        ...(endpoint === undefined ? {} : { address: formatAddress({ host: endpoint.address, port: endpoint.port }) }),
+        restarts,
+        ...(upMs === undefined ? {} : { upSeconds: Math.floor(upMs / 1000) }),
+        ...(detail === '' ? {} : { detail }),
+        logFile,
+      },
+    })),
+  );
 }

@@ -107,7 +107,29 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     { heading: 'LABELS', cell: at('metadata', 'labels'), wide: true },
     { heading: 'DETAIL', cell: at('status', 'detail'), wide: true },
   ],
+  processes: [
+    name,
+    { heading: 'VERSION', cell: at('spec', 'version') },
+    { heading: 'STATE', cell: at('status', 'phase') },
+    { heading: 'PID', cell: at('status', 'pid') },
+    { heading: 'ADDRESS', cell: at('status', 'address') },
+    { heading: 'RESTARTS', cell: at('status', 'restarts') },
+    { heading: 'UP', cell: (object) => upTime(valueAt(object, ['status', 'upSeconds'])) },
+    { heading: 'COMMAND', cell: (object) => wordsOf(valueAt(object, ['spec', 'command'])), wide: true },
+    { heading: 'LOG', cell: at('status', 'logFile'), wide: true },
+    { heading: 'DETAIL', cell: at('status', 'detail') },
+  ],
 };
+
+const wordsOf = (value: unknown): string => (Array.isArray(value) ? value.map(textOf).join(' ') : '');
+
+/** `45s`, `12m`, `3h`, `8d`, as kubectl shows ages. */
+function upTime(seconds: unknown): string {
+  if (typeof seconds !== 'number') return '';
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
+}
 
 /** @param kind plural, one of those `serin get` takes */
 export function columnsOf(

@@ -26,10 +26,11 @@ export function pathsOf(file: readonly string[] | undefined, more: readonly stri
   return [...file, ...more];
 }
 
-export async function load(paths: readonly string[], io: Io): Promise<Checked> {
-  if (!paths.includes('-')) return checkFiles(paths);
+/** @param hostEnv Given where it matters what this machine has for versions that are run. */
+export async function load(paths: readonly string[], io: Io, hostEnv?: Io['env']): Promise<Checked> {
+  if (!paths.includes('-')) return checkFiles(paths, undefined, hostEnv);
   if (paths.length > 1) throw new CliError(EXIT.usage, "'-f -' (standard input) cannot be combined with other paths");
-  return checkText('-', await io.readInput());
+  return checkText('-', await io.readInput(), hostEnv);
 }
 
 /** At most 50, then how many more; complete lines, coloured by severity. */

@@ -80,6 +80,10 @@ async function up(more: readonly string[], options: UpOptions, io: Io): Promise<
   const stopped = runUntilStopped(server, logger);
   io.outliveOutput();
   io.out(addressLines(server));
+  const late = await server.processesReady();
+  if (late === undefined) return stopped;
+  if (late.length > 0)
+    logger.warn({ processes: late.join(', ') }, 'not all processes are ready in time; Serin goes on trying, see `serin get processes`');
   io.out('ready\n');
   await stopped;
 }
@@ -99,6 +103,7 @@ async function start(
       stateDirectory: stateDirectory(options.state, io.env),
       workers: options.workers,
       drainTimeoutMs: options.drainTimeout,
+      env: io.env,
       logger,
     });
   } catch (error) {

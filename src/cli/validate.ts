@@ -20,7 +20,7 @@ export const validateCommand: AddCommand = (program, io, done): Command =>
     .addOption(fileOption())
     .addOption(outputOption('json'))
     .action(async (more: readonly string[], options: { file?: readonly string[]; output?: 'json' }) => {
-      const { diagnostics, files, resources } = await load(pathsOf(options.file, more), io);
+      const { diagnostics, files, resources } = await load(pathsOf(options.file, more), io, io.env);
       if (options.output === 'json') {
         io.out(`${printableJson(diagnostics.map(diagnosticObject))}\n`);
       } else {
