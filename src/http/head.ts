@@ -5,7 +5,7 @@
  * 1. Every byte is looked at once and validated as it is passed; a field line is CRLF-terminated or the message is refused.
  * 2. Bytes may come in any pieces: `scanFields` answers `more` and goes on where it stopped. What it finally answers does not depend on the
  *    pieces, because a line is judged only when its end has been seen or its limit has been passed.
- * 3. Offsets are into `bytes`; whoever moves the bytes calls `shift`.
+ * 3. Offsets are into `bytes`; bytes that come in pieces are put together in one place before they are scanned on (`GrowingBuffer`).
  *
  * RFC 9112 §5, RFC 9110 §5.5 and §5.6.2.
  */
@@ -68,18 +68,6 @@ export class Head {
   constructor(rules: FieldRules) {
     this.#rules = rules;
     this.#fields = new Int32Array(rules.maxFields * STRIDE);
-  }
-
-  /** Says that the message now stands `delta` bytes further along, in `bytes`. */
-  shift(bytes: Buffer, delta: number): void {
-    this.bytes = bytes;
-    this.start += delta;
-    this.end += delta;
-    this.fieldsStart += delta;
-    this.lineStart += delta;
-    for (let i = 0; i < this.fieldCount * STRIDE; i += STRIDE) {
-      for (let part = 0; part < 4; part++) this.#fields[i + part] = (this.#fields[i + part] ?? 0) + delta;
-    }
   }
 
   kind(field: number): FieldKind {

@@ -163,7 +163,7 @@ describe('[P11] the pieces do not matter', () => {
 });
 
 describe('a valid request is read as what it is', () => {
-  const tokenText = fc.string({ unit: fc.constantFrom(..."!#$%&'*+-.^_`|~0123456789abcXYZ"), minLength: 1, maxLength: 12 });
+  const tokenText = fc.string({ unit: fc.constantFrom(..."!#$%&'*+-.^_`|~0123456789abcXYZ".split('')), minLength: 1, maxLength: 12 });
   const value = fc
     .array(
       fc.integer({ min: 0x20, max: 0xff }).filter((octet) => octet !== 0x7f),
@@ -178,7 +178,7 @@ describe('a valid request is read as what it is', () => {
   const field = fc
     .record({ name: tokenText, value, before: space, after: space })
     .filter(({ name }) => fieldKind(latin1(name), 0, name.length) === FieldKind.plain);
-  const target = fc.string({ unit: fc.constantFrom(..."abcXYZ019-._~!$&'()*+,;=:@/?"), maxLength: 30 }).map((text) => `/${text}`);
+  const target = fc.string({ unit: fc.constantFrom(..."abcXYZ019-._~!$&'()*+,;=:@/?".split('')), maxLength: 30 }).map((text) => `/${text}`);
 
   test('method, target, fields and end', () => {
     fc.assert(
@@ -203,17 +203,6 @@ describe('a valid request is read as what it is', () => {
       ),
       { numRuns: 1000 },
     );
-  });
-
-  test('shift moves what was scanned to where the bytes are now', () => {
-    const text = GOOD[1] ?? '';
-    const head = new RequestHead();
-    head.reset(latin1(text), 0);
-    expect(head.scan(text.length)).toBe(Scan.done);
-    const before = [head.method, head.target, head.name(1), head.value(1), head.joined('x')];
-    head.shift(Buffer.concat([Buffer.alloc(7), latin1(text)]), 7);
-    expect([head.method, head.target, head.name(1), head.value(1), head.joined('x')]).toEqual(before);
-    expect(head.end).toBe(text.indexOf('\r\n\r\nrest') + 4 + 7);
   });
 
   test('values of one name are joined with a comma, whatever its letter case', () => {

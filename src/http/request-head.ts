@@ -1,12 +1,10 @@
 /**
  * The head of an HTTP/1.1 request: request line, field section and what they say about framing (RFC 9112 §3, §5, §6; RFC 9110 §7.2).
- *
- * One object can serve any number of requests, one after the other: `reset` and `scan` again. What has to outlive the next request is copied
- * out as strings and numbers.
  */
 import { FIELD_VALUE, HEX, HOST, NAME, TARGET, TARGET_DOT, TARGET_PERCENT } from './char-class.ts';
 import { FieldKind } from './field-kind.ts';
-import { Head, Scan } from './head.ts';
+import { Scan } from './head.ts';
+import { MessageHead, isDigit } from './message-head.ts';
 import type { HttpError } from './http-error.ts';
 import { REQUEST_ERRORS as ERRORS } from './http-error.ts';
 import { parseContentLength, transferEncodingFault } from './framing.ts';
@@ -23,7 +21,7 @@ const MAX_EMPTY_LINES = 4;
 
 const RULES = { maxBytes: 32_768, maxFields: 128, errors: ERRORS, trimsNames: false };
 
-export class RequestHead extends Head {
+export class RequestHead extends MessageHead {
   methodEnd = 0;
   targetStart = 0;
   targetEnd = 0;
@@ -31,20 +29,11 @@ export class RequestHead extends Head {
   targetClass = 0;
   /** First `?` of the target, or `targetEnd`. */
   queryStart = 0;
-  /** HTTP/1.minor; 1.2 to 1.9 are served as 1.1 (RFC 9110 §2.5). */
-  minor = 1;
   /** Index of the Host field, or -1. */
   hostField = -1;
-  /** Body length stated, or -1. */
-  contentLength = -1;
-  isChunked = false;
-  /** `Connection: close`, or HTTP/1.0 without keep-alive. */
-  closes = false;
-  hasConnectionOptions = false;
   hasExpect = false;
   hasUpgrade = false;
   hasTe = false;
-  hasIdentity = false;
   hasVia = false;
   hasUnderscore = false;
   /** Index of the first X-Request-Id field, or -1. */
@@ -55,63 +44,28 @@ export class RequestHead extends Head {
   requestStart = 0;
 
   #emptyLines = 0;
-  #isLineDone = false;
 
   constructor() {
     super(RULES);
   }
 
-  /** Begins a new request at `bytes[start]`. */
-  reset(bytes: Buffer, start: number): void {
-    this.bytes = bytes;
-    this.start = start;
-    this.end = start;
-    this.fieldsStart = start;
-    this.lineStart = start;
-    this.fieldCount = 0;
-    this.error = undefined;
+  override reset(bytes: Buffer, start: number): void {
+    super.reset(bytes, start);
     this.#emptyLines = 0;
-    this.#isLineDone = false;
     this.requestStart = start;
     this.hostField = -1;
-    this.contentLength = -1;
-    this.isChunked = false;
-    this.closes = false;
-    this.hasConnectionOptions = false;
     this.hasExpect = false;
     this.hasUpgrade = false;
     this.hasTe = false;
-    this.hasIdentity = false;
     this.hasVia = false;
     this.hasUnderscore = false;
     this.requestIdField = -1;
     this.maxForwardsField = -1;
   }
 
-  override shift(bytes: Buffer, delta: number): void {
-    super.shift(bytes, delta);
-    this.methodEnd += delta;
-    this.targetStart += delta;
-    this.targetEnd += delta;
-    this.queryStart += delta;
-    this.requestStart += delta;
-  }
-
-  /** @param limit One past the last byte there is. May be called again with more after it answered `more`. */
-  scan(limit: number): Scan {
-    if (!this.#isLineDone) {
-      const line = this.#scanLine(limit);
-      if (line !== Scan.done) return line;
-      this.#isLineDone = true;
-      this.fieldsStart = this.lineStart;
-    }
-    const fields = this.scanFields(limit);
-    return fields === Scan.done ? this.#interpret() : fields;
-  }
-
   /** Whether the first byte of the request line has come, after empty lines: the header timeout runs from there. */
   hasBegun(limit: number): boolean {
-    return this.#isLineDone || (limit > this.requestStart && this.bytes[this.requestStart] !== CR);
+    return this.isLineDone || (limit > this.requestStart && this.bytes[this.requestStart] !== CR);
   }
 
   get method(): string {
@@ -126,7 +80,7 @@ export class RequestHead extends Head {
     return this.isChunked || this.contentLength > 0;
   }
 
-  #scanLine(limit: number): Scan {
+  protected override scanLine(limit: number): Scan {
     const { bytes } = this;
     let at = this.lineStart;
     while (at < limit && bytes[at] === CR) {
@@ -205,7 +159,7 @@ export class RequestHead extends Head {
   }
 
   /** What the fields say together. Order matters only for which of several faults is named. */
-  #interpret(): Scan {
+  protected override interpret(): Scan {
     let transferEncodings = 0;
     let transferEncodingField = -1;
     for (let field = 0; field < this.fieldCount; field++) {
@@ -229,7 +183,7 @@ export class RequestHead extends Head {
           transferEncodingField = field;
           break;
         case FieldKind.connection:
-          this.#readConnection(field);
+          this.readConnection(field);
           break;
         case FieldKind.expect:
           this.hasExpect = true;
@@ -276,23 +230,6 @@ export class RequestHead extends Head {
     if (this.minor === 0) this.closes = true;
     return Scan.done;
   }
-
-  #readConnection(field: number): void {
-    const value = this.value(field);
-    if (value.length === 10 && value.toLowerCase() === 'keep-alive') return;
-    if (value.length === 5 && value.toLowerCase() === 'close') {
-      this.closes = true;
-      return;
-    }
-    this.hasConnectionOptions = true;
-    for (const option of value.split(',')) {
-      if (option.trim().toLowerCase() === 'close') this.closes = true;
-    }
-  }
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
 }
 
 /** The usual methods without making a string each time. */

@@ -5,7 +5,8 @@
 import { FIELD_VALUE } from './char-class.ts';
 import { FieldKind } from './field-kind.ts';
 import { parseContentLength, transferEncodingFault } from './framing.ts';
-import { Head, Scan } from './head.ts';
+import { Scan } from './head.ts';
+import { MessageHead, isDigit } from './message-head.ts';
 import { RESPONSE_ERRORS as ERRORS } from './http-error.ts';
 
 const CR = 0x0d;
@@ -15,16 +16,10 @@ const MAX_LINE_BYTES = 8192;
 
 const RULES = { maxBytes: 65_536, maxFields: 256, errors: ERRORS, trimsNames: true };
 
-export class ResponseHead extends Head {
+export class ResponseHead extends MessageHead {
   status = 0;
-  minor = 1;
-  contentLength = -1;
-  isChunked = false;
-  closes = false;
-  hasConnectionOptions = false;
   hasDate = false;
   hasHopByHop = false;
-  hasIdentity = false;
   /** Content-Length is written with leading zeros: octal to somebody, so it must not go on as it is. */
   hasPaddedLength = false;
   /** Index of the Upgrade field, or -1. */
@@ -34,48 +29,17 @@ export class ResponseHead extends Head {
   reasonStart = 0;
   reasonEnd = 0;
 
-  #isLineDone = false;
-
   constructor() {
     super(RULES);
   }
 
-  reset(bytes: Buffer, start: number): void {
-    this.bytes = bytes;
-    this.start = start;
-    this.end = start;
-    this.fieldsStart = start;
-    this.lineStart = start;
-    this.fieldCount = 0;
-    this.error = undefined;
-    this.#isLineDone = false;
-    this.contentLength = -1;
-    this.isChunked = false;
-    this.closes = false;
-    this.hasConnectionOptions = false;
+  override reset(bytes: Buffer, start: number): void {
+    super.reset(bytes, start);
     this.hasDate = false;
     this.hasHopByHop = false;
-    this.hasIdentity = false;
     this.hasPaddedLength = false;
     this.upgradeField = -1;
     this.keepAliveSeconds = -1;
-  }
-
-  override shift(bytes: Buffer, delta: number): void {
-    super.shift(bytes, delta);
-    this.reasonStart += delta;
-    this.reasonEnd += delta;
-  }
-
-  scan(limit: number): Scan {
-    if (!this.#isLineDone) {
-      const line = this.#scanLine(limit);
-      if (line !== Scan.done) return line;
-      this.#isLineDone = true;
-      this.fieldsStart = this.lineStart;
-    }
-    const fields = this.scanFields(limit);
-    return fields === Scan.done ? this.#interpret() : fields;
   }
 
   get reason(): string {
@@ -83,7 +47,7 @@ export class ResponseHead extends Head {
   }
 
   /** `HTTP/d.d SP 3DIGIT SP [reason] CRLF`; the second space may be missing where there is no reason (widespread, harmless). */
-  #scanLine(limit: number): Scan {
+  protected override scanLine(limit: number): Scan {
     const { bytes } = this;
     const start = this.lineStart;
     // `HTTP/1.1 200` CRLF, the shortest there is, is 14 bytes.
@@ -125,7 +89,7 @@ export class ResponseHead extends Head {
     return true;
   }
 
-  #interpret(): Scan {
+  protected override interpret(): Scan {
     let transferEncodings = 0;
     let transferEncodingField = -1;
     for (let field = 0; field < this.fieldCount; field++) {
@@ -146,7 +110,7 @@ export class ResponseHead extends Head {
           break;
         case FieldKind.connection:
           this.hasHopByHop = true;
-          this.#readConnection(field);
+          this.readConnection(field);
           break;
         case FieldKind.keepAlive: {
           this.hasHopByHop = true;
@@ -181,21 +145,4 @@ export class ResponseHead extends Head {
     if (this.minor === 0) this.closes = true;
     return Scan.done;
   }
-
-  #readConnection(field: number): void {
-    const value = this.value(field).toLowerCase();
-    if (value === 'keep-alive') return;
-    if (value === 'close') {
-      this.closes = true;
-      return;
-    }
-    this.hasConnectionOptions = true;
-    for (const option of value.split(',')) {
-      if (option.trim() === 'close') this.closes = true;
-    }
-  }
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
 }
