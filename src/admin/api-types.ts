@@ -9,6 +9,10 @@
  *     GET    /api/v1/shifts                               {items: Shift[]}
  *     PUT    /api/v1/shifts/{namespace}/{host}            ShiftRequest -> ShiftResult, after it is durable and in force
  *     DELETE /api/v1/shifts/{namespace}/{host}            ShiftResult
+ *     GET    /api/v1/rollouts[?namespace=NS]              List of Rollouts with their status
+ *     GET    /api/v1/rollouts/{namespace}/{name}          one of them; ETag is its revision
+ *     POST   /api/v1/rollouts/{namespace}/{name}/{verb}   RolloutRequest -> the Rollout, after the change is durable and in force.
+ *                                                         start, promote, pause, resume, abort, retry, undo; If-Match and Idempotency-Key
  */
 import { z } from 'zod';
 
@@ -67,3 +71,13 @@ export const ExplainRequest = z.strictObject({
   listener: z.string().min(1).max(512).optional(),
 });
 export type ExplainRequest = z.input<typeof ExplainRequest>;
+
+export const RolloutRequest = z.strictObject({
+  /** With `start`: the version to release, where it is not the one the Rollout names. */
+  to: z.string().min(1).max(63).optional(),
+  /** With `start`, where there is no Rollout: the version that serves. */
+  from: z.string().min(1).max(63).optional(),
+  /** With `promote`: skip what is left. */
+  full: z.boolean().optional(),
+});
+export type RolloutRequest = z.infer<typeof RolloutRequest>;

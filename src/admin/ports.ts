@@ -1,5 +1,6 @@
 /** What the admin API needs from the rest of the program; `app/` provides it. Methods that refuse throw a ProblemError. */
-import type { ApiList, ApiObject, ExplainRequest, Shift, ShiftResult, Weights } from './api-types.ts';
+import type { Verb as RolloutVerb } from '../rollout/verbs.ts';
+import type { ApiList, ApiObject, ExplainRequest, RolloutRequest, Shift, ShiftResult, Weights } from './api-types.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -26,6 +27,17 @@ export interface AdminPorts {
   /** Resolves when the shift is durable and in force. @throws ProblemError */
   shift(namespace: string, host: string, weights: Weights): Promise<ShiftResult>;
   resetShift(namespace: string, host: string): Promise<ShiftResult>;
+  rollouts(namespace: string | undefined): ApiList;
+  /** @throws ProblemError 404 */
+  rollout(namespace: string, name: string): ApiObject;
+  /** Resolves with the Rollout when the change is durable and in force. @throws ProblemError */
+  rolloutVerb(
+    namespace: string,
+    name: string,
+    verb: RolloutVerb,
+    request: RolloutRequest,
+    terms: { readonly idempotencyKey?: string; readonly ifMatch?: string },
+  ): Promise<ApiObject>;
   /** An exception nobody expected, for the log. */
   onError(error: unknown): void;
 }

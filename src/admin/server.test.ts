@@ -39,6 +39,15 @@ const ports: AdminPorts = {
     return { host, before: {}, after: weights, version: '1', warnings: [] };
   },
   resetShift: (_namespace, host) => Promise.resolve({ host, before: {}, after: {}, version: '1', warnings: [] }),
+  rollouts: () => ({ apiVersion: 'v1', kind: 'List', items: [] }),
+  rollout: (namespace, name) => ({ apiVersion: 'v1', kind: 'Rollout', metadata: { namespace, name, resourceVersion: '7' } }),
+  rolloutVerb: (namespace, name, verb, request, terms) =>
+    Promise.resolve({
+      apiVersion: 'v1',
+      kind: 'Rollout',
+      metadata: { namespace, name, resourceVersion: '8' },
+      spec: { verb, ...request, ...terms },
+    }),
   onError: () => undefined,
 };
 

@@ -9,7 +9,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
-import { ExplainRequest, ShiftRequest } from './api-types.ts';
+import { VERBS } from '../rollout/verbs.ts';
+import { type ApiObject, ExplainRequest, RolloutRequest, ShiftRequest } from './api-types.ts';
 import { guard, tokenDigestOf } from './guard.ts';
 import { readJsonBody } from './json-body.ts';
 import { isLoopback } from './loopback.ts';
@@ -195,6 +196,28 @@ function routes(ports: AdminPorts): Record<string, Record<string, Handler>> {
     '/api/v1/explain': {
       POST: async (context) => context.json(ports.explain(await readJsonBody(context.req.raw, ExplainRequest))),
     },
+    '/api/v1/rollouts': {
+      GET: (context) => {
+        const namespace = context.req.query('namespace');
+        if (namespace !== undefined) requireName('namespace', namespace);
+        return context.json(ports.rollouts(namespace));
+      },
+    },
+    '/api/v1/rollouts/:namespace/:name': {
+      GET: (context) => rolloutAnswer(context, ports.rollout(name(context, 'namespace'), rolloutName(context))),
+    },
+    '/api/v1/rollouts/:namespace/:name/:verb': {
+      POST: change(async (context) => {
+        const asked = context.req.param('verb') ?? '';
+        const verb = VERBS.find((known) => known === asked);
+        if (verb === undefined) throw new ProblemError(404, 'E_NOT_FOUND', `there is no '${asked}', only ${VERBS.join(', ')}`);
+        const request = await readJsonBody(context.req.raw, RolloutRequest);
+        const idempotencyKey = idempotencyKeyOf(context);
+        const ifMatch = context.req.header('if-match');
+        const terms = { ...(idempotencyKey === undefined ? {} : { idempotencyKey }), ...(ifMatch === undefined ? {} : { ifMatch }) };
+        return rolloutAnswer(context, await ports.rolloutVerb(name(context, 'namespace'), rolloutName(context), verb, request, terms));
+      }),
+    },
     '/api/v1/shifts': { GET: (context) => context.json({ items: ports.shifts() }) },
     '/api/v1/shifts/:namespace/:host': {
       PUT: change(async (context) => {
@@ -208,6 +231,28 @@ function routes(ports: AdminPorts): Record<string, Record<string, Handler>> {
 
 function name(context: Context<Env>, parameter: 'namespace' | 'name' | 'host'): string {
   return requireName(parameter, context.req.param(parameter) ?? '');
+}
+
+/** Of a Rollout, or of the host it releases, which may have dots. */
+function rolloutName(context: Context<Env>): string {
+  const value = context.req.param('name') ?? '';
+  if (NAME.test(value)) return value;
+  throw new ProblemError(
+    422,
+    'E_NAME',
+    'the name is not one of a Rollout: expected lower-case letters, digits and -, at most 63 characters',
+  );
+}
+
+function rolloutAnswer(context: Context<Env>, object: ApiObject): Response {
+  const { resourceVersion } = object.metadata;
+  return context.json(object, 200, typeof resourceVersion === 'string' ? { etag: `"${resourceVersion}"` } : {});
+}
+
+function idempotencyKeyOf(context: Context<Env>): string | undefined {
+  const key = context.req.header('idempotency-key');
+  if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  throw new ProblemError(422, 'E_REQUEST_INVALID', 'the Idempotency-Key must be 1 to 255 printable ASCII characters without spaces');
 }
 
 function requireName(what: string, value: string): string {

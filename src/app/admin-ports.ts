@@ -11,6 +11,8 @@ import { explainRequest } from './explain.ts';
 import { type Address, bindingsFor, formatAddress, type ListenMapping } from './listen.ts';
 import type { Logger } from './logger.ts';
 import type { InForce, Pipeline } from './pipeline.ts';
+import type { Rollouts } from './rollouts/engine.ts';
+import { RolloutApi } from './rollouts/api.ts';
 import { Shifts } from './shifts.ts';
 import type { State } from './state.ts';
 import { VERSION } from './version.ts';
@@ -28,6 +30,7 @@ export interface AdminPortsDeps {
   readonly health: HealthChecker;
   readonly processes: Supervisor;
   readonly state: State;
+  readonly rollouts: Rollouts;
   readonly life: Life;
   readonly listen: readonly ListenMapping[];
   readonly mesh: Address | 'off';
@@ -37,6 +40,7 @@ export interface AdminPortsDeps {
 export function adminPorts(deps: AdminPortsDeps): AdminPorts {
   const { pipeline, proxy, health, processes, state, life, logger } = deps;
   const shifts = new Shifts(pipeline, state, logger);
+  const rollouts = new RolloutApi(deps.rollouts, pipeline);
   const metrics = new Metrics({
     clusters: () => clusterSamples(pipeline.inForce, proxy),
     workers: () => proxy.stats.workers(),
@@ -52,8 +56,9 @@ export function adminPorts(deps: AdminPortsDeps): AdminPorts {
     version: VERSION,
     readiness: () => readiness(deps),
     metrics: async () => ({ contentType: metrics.contentType, text: `${await metrics.text()}${exceptionsText(life)}` }),
-    list: (kind, namespace) => listResources(pipeline.inForce, kind, namespace),
-    get: (kind, namespace, name) => getResource(pipeline.inForce, kind, namespace, name),
+    list: (kind, namespace) => (kind === 'rollouts' ? rollouts.list(namespace) : listResources(pipeline.inForce, kind, namespace)),
+    get: (kind, namespace, name) =>
+      kind === 'rollouts' ? rollouts.get(namespace, name) : getResource(pipeline.inForce, kind, namespace, name),
     listeners: () => listListeners(pipeline.inForce),
     clusters: () =>
       listClusters(pipeline.inForce, (name) => {
@@ -66,6 +71,9 @@ export function adminPorts(deps: AdminPortsDeps): AdminPorts {
     shifts: () => shifts.list(),
     shift: (namespace, host, weights) => whileRunning(() => shifts.set(namespace, host, weights)),
     resetShift: (namespace, host) => whileRunning(() => shifts.reset(namespace, host)),
+    rollouts: (namespace) => rollouts.list(namespace),
+    rollout: (namespace, name) => rollouts.get(namespace, name),
+    rolloutVerb: (namespace, name, verb, request, terms) => whileRunning(() => rollouts.act(namespace, name, verb, request, terms)),
     onError: (error) => logger.error({ err: error }, 'a request to the admin API failed'),
   };
 }
@@ -91,6 +99,8 @@ const UNKNOWN = 'unknown';
 function* clusterSamples(now: InForce, proxy: Proxy): Iterable<ClusterSample> {
   const clusters = new Map(now.table.clusters.map((cluster) => [cluster.name, cluster]));
   for (const key of proxy.stats.keys()) {
+    // The strata of a release count what the clusters count already.
+    if (key.startsWith('release|')) continue;
     const totals = proxy.stats.totals(key);
     if (key === UNROUTED) {
       yield { service: UNKNOWN, serviceName: UNKNOWN, serviceNamespace: UNKNOWN, version: UNKNOWN, totals };

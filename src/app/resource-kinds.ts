@@ -26,9 +26,10 @@ export const RESOURCE_KINDS: readonly ResourceKindNames[] = [
   { kind: 'Gateway', plural: 'gateways', aliases: ['gateway', 'gw'], list: (snapshot) => snapshot.gateways },
   { kind: 'ServiceEntry', plural: 'serviceentries', aliases: ['serviceentry', 'se'], list: (snapshot) => snapshot.serviceEntries },
   { kind: 'WorkloadEntry', plural: 'workloadentries', aliases: ['workloadentry', 'we'], list: (snapshot) => snapshot.workloadEntries },
+  { kind: 'Rollout', plural: 'rollouts', aliases: ['rollout', 'ro'], list: (snapshot) => snapshot.rollouts },
 ];
 
-/** What is compiled from the resources. */
+/** What is compiled from the resources, and what runs. */
 export const COMPILED_KINDS: readonly KindNames[] = [
   { plural: 'listeners', aliases: ['listener'] },
   { plural: 'clusters', aliases: ['cluster'] },

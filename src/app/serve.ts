@@ -17,6 +17,7 @@ import { adminPorts, type Life } from './admin-ports.ts';
 import { type Address, formatAddress, listenerName, type ListenMapping, unusedMappings } from './listen.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { readOverlay } from './overlay-state.ts';
+import { Rollouts } from './rollouts/engine.ts';
 import { Pipeline } from './pipeline.ts';
 import { logProcess } from './process-events.ts';
 import { prepareDirectory, removeDaemonInfo, writeDaemonInfo } from './state-directory.ts';
@@ -106,13 +107,21 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       new HealthChecker({ board: proxy.health, clock, random: systemRandom(), onChange: (endpoint) => logHealth(logger, endpoint) }),
     );
     const dns = parts.add(new DnsResolver({ clock, onChange: () => pipeline.refreshNames() }));
+    const rollouts = parts.add(new Rollouts({ proxy, health, state, clock, logger }));
     const pipeline = parts.add(
-      new Pipeline({ paths, listen, mesh, sharesPorts: workers > 1, proxy, dns, health, processes, hostEnv, clock, logger }, overlay),
+      new Pipeline(
+        { paths, listen, mesh, sharesPorts: workers > 1, proxy, dns, health, processes, hostEnv, clock, logger },
+        {
+          ...overlay,
+          releases: rollouts.initialReleases,
+        },
+      ),
     );
     // Watched before it is read, so that no change falls in between.
     const watcher = parts.add(watchFiles(paths, () => void pipeline.reload()));
     await watcher.ready;
     await pipeline.start();
+    await rollouts.start(pipeline);
     for (const mapping of unusedMappings(pipeline.inForce.table, listen)) {
       logger.warn(`--listen ${listenerName(mapping)}=${formatAddress(mapping.address)}: no Gateway declares it`);
     }
@@ -120,7 +129,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const life: Life = { draining: false, exceptions: 0 };
     const admin = parts.add(
       await startAdmin(
-        adminPorts({ pipeline, proxy, health, processes, state, life, listen, mesh, logger }),
+        adminPorts({ pipeline, proxy, health, processes, state, rollouts, life, listen, mesh, logger }),
         token,
         options.admin ?? DEFAULT_ADMIN,
       ),
@@ -130,6 +139,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const stop = async (): Promise<void> => {
       life.draining = true;
       watcher.close();
+      await rollouts.close();
       await pipeline.close();
       await proxy.drain(drainTimeoutMs);
       await parts.close();

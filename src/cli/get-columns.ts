@@ -84,6 +84,14 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     warnings,
     origin,
   ],
+  rollouts: [
+    name,
+    { heading: 'PHASE', cell: at('status', 'phase') },
+    { heading: 'STABLE', cell: at('status', 'stable') },
+    { heading: 'CANARY', cell: at('status', 'canary') },
+    { heading: 'WEIGHTS', cell: at('status', 'weights') },
+    { heading: 'MESSAGE', cell: at('status', 'message'), wide: true },
+  ],
   listeners: [
     name,
     { heading: 'ADDRESSES', cell: at('status', 'addresses') },

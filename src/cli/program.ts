@@ -13,11 +13,20 @@ import { explainCommand } from './explain.ts';
 import { getCommand } from './get.ts';
 import type { Io } from './io.ts';
 import { renderCommand } from './render.ts';
+import { rolloutCommand } from './rollout.ts';
 import { shiftCommand } from './shift.ts';
 import { upCommand } from './up.ts';
 import { validateCommand } from './validate.ts';
 
-const COMMANDS: readonly AddCommand[] = [upCommand, validateCommand, explainCommand, getCommand, renderCommand, shiftCommand];
+const COMMANDS: readonly AddCommand[] = [
+  upCommand,
+  validateCommand,
+  explainCommand,
+  getCommand,
+  renderCommand,
+  rolloutCommand,
+  shiftCommand,
+];
 
 const REPEATABLE: ReadonlySet<string> = new Set(['file', 'listen', 'header']);
 
@@ -79,6 +88,7 @@ function exitCodeOf(error: unknown, io: Io): ExitCode {
 
 /** Commander lets the last one win in silence; which of two contradicting values was meant is the user's to say. */
 function refuseRepeats(command: Command): void {
+  for (const verb of command.commands) refuseRepeats(verb);
   for (const option of command.options) {
     if (option.isBoolean() || REPEATABLE.has(option.attributeName())) continue;
     let seen = false;
