@@ -127,7 +127,7 @@ export class RawSocket {
   }
 
   #check(): void {
-    for (const waiter of [...this.#waiters]) {
+    for (const waiter of this.#waiters) {
       try {
         if (waiter.isMet()) waiter.done();
       } catch (error) {

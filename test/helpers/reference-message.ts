@@ -4,8 +4,6 @@
  *
  * It works on bytes that are all there; `undefined` means that more have to come.
  */
-import { octets } from './bytes.ts';
-
 export type Field = readonly [name: string, value: string];
 
 export interface ReferenceRequest {
@@ -182,9 +180,4 @@ export function readResponse(bytes: Buffer, from: number, requestMethod: string,
   }
   if (bytes.length < head.end + stated) return undefined;
   return { ...common, body: bytes.subarray(head.end, head.end + stated), trailers: [], framing: 'length', end: head.end + stated };
-}
-
-/** Reads a literal response, for tests of the reader itself. */
-function literalResponse(text: string): ReferenceResponse | undefined {
-  return readResponse(octets(text), 0, 'GET', true);
 }

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { DataPlane } from '../../src/proxy/data-plane.ts';
+import type { DataPlaneUpdate } from '../../src/proxy/data-plane.ts';
 import { dataPlaneSettings } from '../../src/proxy/options.ts';
 import { StatsRegistry, StatsWriter } from '../../src/telemetry/shared-stats.ts';
 import { OK, RawUpstream, answering } from '../helpers/raw-upstream.ts';
@@ -15,6 +16,23 @@ import { settled } from '../helpers/turns.ts';
 import { GET, get, rig } from '../helpers/wire.ts';
 
 const NAME = cluster(1).name;
+
+/** A port whose backlog is full: the kernel answers no further SYN, because the process behind it has been stopped. */
+async function fullBacklog(): Promise<number> {
+  const child = spawn(process.execPath, [
+    '-e',
+    "const s=require('net').createServer();s.listen({port:0,host:'127.0.0.1',backlog:1},()=>console.log(s.address().port))",
+  ]);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const port = Number(line.toString());
+  child.kill('SIGSTOP');
+  const fillers = Array.from({ length: 8 }, () => connect({ port, host: '127.0.0.1' }).on('error', () => undefined));
+  onTestFinished(() => fillers.forEach((socket) => socket.destroy()));
+  await Promise.race(fillers.map((socket) => once(socket, 'connect')));
+  await settled(() => fillers.filter((socket) => socket.connecting).length, 50);
+  return port;
+}
 
 describe('[P61] Connection: close', () => {
   test('of the client: answered, closed, and nothing behind it is processed', async () => {
@@ -219,19 +237,7 @@ describe('[P64] timeouts', () => {
   });
 
   test('an upstream that does not accept: 503', async () => {
-    // A stopped process whose backlog is full: the kernel answers no further SYN.
-    const child = spawn(process.execPath, [
-      '-e',
-      "const s=require('net').createServer();s.listen({port:0,host:'127.0.0.1',backlog:1},()=>console.log(s.address().port))",
-    ]);
-    onTestFinished(() => void child.kill('SIGKILL'));
-    const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    const port = Number(line.toString());
-    child.kill('SIGSTOP');
-    const fillers = Array.from({ length: 8 }, () => connect({ port, host: '127.0.0.1' }).on('error', () => undefined));
-    onTestFinished(() => fillers.forEach((socket) => socket.destroy()));
-    await Promise.race(fillers.map((socket) => once(socket, 'connect')));
-    await settled(() => fillers.filter((socket) => socket.connecting).length, 50);
+    const port = await fullBacklog();
     const started = await rig({ table: () => singleTable(port, { cluster: { connectTimeoutMs: 60 } }) });
     const answer = await (await started.sent(GET)).response();
     expect([answer.status, values(answer, 'x-serin-error')]).toEqual([503, ['upstream_connect_timeout']]);
@@ -388,15 +394,17 @@ describe('[P66] [P67] [P68] reuse and retries', () => {
       clock,
     });
     onTestFinished(() => plane.close());
-    const update = {
+    const update: DataPlaneUpdate = {
       table: singleTable(upstream.port),
       bindings: [{ listener: 'mesh', host: '127.0.0.1', port: 0 }],
       statsSegments: stats.segments(),
       healthSegments: [],
       clusterSlots: slots,
       healthSlots: [[-1]],
+      observationSlots: new Map(),
+      killSlots: new Map(),
     };
-    const [bound] = await plane.prepare(update as never);
+    const [bound] = await plane.prepare(update);
     plane.commit();
     const client = await RawClient.connect(bound?.port ?? 0);
     onTestFinished(() => client.close());
@@ -466,8 +474,9 @@ describe('[P69] back-pressure', () => {
     expect((await client.response()).status).toBe(200);
   });
 
-  test('an upstream that cannot be reached yet does not fill memory', async () => {
-    const started = await rig({ script: (side) => void side.socket.pause() });
+  test('while a connection is being made, the body waits with the client', async () => {
+    const port = await fullBacklog();
+    const started = await rig({ table: () => singleTable(port, { cluster: { connectTimeoutMs: 60_000 } }) });
     const client = await started.sent('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
     for (let i = 0; i < 64; i++) client.socket.write(Buffer.concat([Buffer.from('100000\r\n'), piece, Buffer.from('\r\n')]));
     expect(SIZE - (await settled(() => client.socket.writableLength))).toBeLessThan(SLACK);
@@ -497,7 +506,7 @@ describe('[P71] answers of our own', () => {
   ];
 
   test.each(cases)('%d %s: a small fixed body, a request id, a code, and no echo', async (status, code, bytes) => {
-    const to = (index: number) => forward({ clusters: [{ ...forward().clusters[0]!, cluster: index }] });
+    const to = (index: number) => forward({ clusters: forward().clusters.map((weighted) => ({ ...weighted, cluster: index })) });
     const down = await RawUpstream.start();
     down.close();
     const started = await rig({
