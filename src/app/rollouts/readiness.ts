@@ -14,7 +14,7 @@ export class ReadinessView {
   #services: ServiceIndex = serviceIndex(EMPTY_SNAPSHOT);
   #table: RoutingTable | undefined;
   #clusters: ReadonlyMap<string, readonly Cluster[]> = new Map();
-  #sick: ReadonlySet<string> = new Set();
+  #health: ReadonlyMap<string, EndpointHealth> = new Map();
 
   /** @param health What active checks have found; endpoints without a check count as healthy. */
   look({ effective, table }: InForce, health: readonly EndpointHealth[]): void {
@@ -26,7 +26,7 @@ export class ReadinessView {
       this.#table = table;
       this.#clusters = Map.groupBy(table.clusters, ({ host }) => host);
     }
-    this.#sick = new Set(health.filter(({ healthy }) => !healthy).map(({ host, address, port }) => `${host} ${address} ${port}`));
+    this.#health = new Map(health.map((state) => [`${state.host} ${state.address} ${state.port}`, state]));
   }
 
   get services(): ServiceIndex {
@@ -48,10 +48,16 @@ export class ReadinessView {
     // Names are resolved and processes are found on the way to the data plane, so what that has comes first.
     const known = (this.#clusters.get(host) ?? [])
       .filter((cluster) => cluster.subset === '' || cluster.subset === subset)
-      .flatMap(({ endpoints }) => endpoints)
+      .flatMap(({ endpoints, healthCheck }) => endpoints.map((endpoint) => ({ ...endpoint, isChecked: healthCheck !== undefined })))
       .filter(({ labels }) => wanted.every(([key, value]) => labels[key] === value));
-    if (known.some(({ address, port }) => !this.#sick.has(`${host} ${address} ${port}`))) return READY;
-    if (known.length > 0) return { isReady: false, reason: `${subset} has no healthy endpoint: all fail their health check` };
+    let failure = '';
+    for (const { address, port, isChecked } of known) {
+      if (!isChecked) return READY;
+      const state = this.#health.get(`${host} ${address} ${port}`);
+      if (state !== undefined && state.healthy && state.checks > 0) return READY;
+      failure ||= state === undefined || state.checks === 0 ? 'not checked yet' : (state.detail ?? 'its health check fails');
+    }
+    if (known.length > 0) return { isReady: false, reason: `${subset} has no healthy endpoint: ${failure}` };
     if (subsetEndpoints(service, found).length > 0) return READY;
     return { isReady: false, reason: `${subset} has no endpoint` };
   }
