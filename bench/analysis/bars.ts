@@ -1,7 +1,7 @@
 /**
  * What the analysis must achieve, as checks on the findings.
  *
- * Limits are for a full run. A quick run has few replications, so shares get the slack of a binomial count (a true value at the limit passes with
+ * Limits are for a full run. A short run has few replications, so shares get the slack of a binomial count (a true value at the limit passes with
  * probability 0.999) and times and harms half as much again: it finds what is broken, not what is a little off.
  */
 import { CATASTROPHES } from './catastrophe.ts';
@@ -22,20 +22,20 @@ export interface Bar {
 }
 
 /** Slack of a run that is too short for the limits as they stand. */
-const QUICK_FACTOR = 1.5;
+const SHORT_FACTOR = 1.5;
 
-export function bars(findings: Findings, isQuick: boolean): Bar[] {
-  return new Judge(findings, isQuick).bars();
+export function bars(findings: Findings, isShort: boolean): Bar[] {
+  return new Judge(findings, isShort).bars();
 }
 
 class Judge {
   readonly #findings: Findings;
-  readonly #isQuick: boolean;
+  readonly #isShort: boolean;
   readonly #bars: Bar[] = [];
 
-  constructor(findings: Findings, isQuick: boolean) {
+  constructor(findings: Findings, isShort: boolean) {
     this.#findings = findings;
-    this.#isQuick = isQuick;
+    this.#isShort = isShort;
   }
 
   bars(): Bar[] {
@@ -181,17 +181,17 @@ class Judge {
   }
 
   #atMost(id: string, what: string, measured: number, limit: number, unit: string): void {
-    const holds = measured <= limit * (this.#isQuick ? QUICK_FACTOR : 1);
+    const holds = measured <= limit * (this.#isShort ? SHORT_FACTOR : 1);
     this.#add(id, what, `${digits(measured)}${unit}`, `<= ${limit}${unit}`, holds);
   }
 
   #atMostShare(id: string, what: string, count: number, of: number, limit: number): void {
-    const most = this.#isQuick ? binomialQuantile(of, limit, 0.999) : limit * of + 1e-9;
+    const most = this.#isShort ? binomialQuantile(of, limit, 0.999) : limit * of + 1e-9;
     this.#add(id, what, `${percent(count / of)} (${count} of ${of})`, `<= ${percent(limit)}`, of > 0 && count <= most);
   }
 
   #atLeastShare(id: string, what: string, count: number, of: number, limit: number): void {
-    const mostMissing = this.#isQuick ? binomialQuantile(of, 1 - limit, 0.999) : (1 - limit) * of + 1e-9;
+    const mostMissing = this.#isShort ? binomialQuantile(of, 1 - limit, 0.999) : (1 - limit) * of + 1e-9;
     this.#add(id, what, `${percent(count / of)} (${count} of ${of})`, `>= ${percent(limit)}`, of > 0 && of - count <= mostMissing);
   }
 

@@ -39,18 +39,16 @@ class Side {
   add(fails: number, step: number): void {
     this.#requests++;
     this.#failures += fails;
-    this.#latency.add(step);
+    if (fails === 0) this.#latency.add(step);
   }
 
   closePoint(): void {
     const p50 = this.#latency.quantile(0.5);
     const p99 = this.#latency.quantile(0.99);
-    // A point without requests is NaN in every metric, and NaN is removed.
-    if (p50 !== undefined && p99 !== undefined) {
-      this.series[0].push((100 * this.#failures) / this.#requests);
-      this.series[1].push(stepMiddleMs(p50));
-      this.series[2].push(stepMiddleMs(p99));
-    }
+    // A point without requests is NaN, and NaN is removed.
+    if (this.#requests > 0) this.series[0].push((100 * this.#failures) / this.#requests);
+    if (p50 !== undefined) this.series[1].push(stepMiddleMs(p50));
+    if (p99 !== undefined) this.series[2].push(stepMiddleMs(p99));
     this.#requests = 0;
     this.#failures = 0;
     this.#latency.clear();

@@ -27,7 +27,7 @@ export const TAIL_DRAW = Math.ceil(0.95 * 65536);
 export const BUCKET_OF_STEP = Uint16Array.from({ length: STEPS }, (_, step) => bucketIndex(stepMiddleMs(step)));
 
 /** Step a latency lies in. */
-export function stepAt(ms: number): number {
+function stepAt(ms: number): number {
   return Math.floor(STEPS_PER_OCTAVE * Math.log2(ms));
 }
 

@@ -1,6 +1,7 @@
 /**
  * A way to decide about a release: Serin's, or a rival's. It sees its own canary's requests and chooses its own weight.
  */
+import { STEPS } from './latency.ts';
 import type { Requests } from './requests.ts';
 
 export interface Method {
@@ -25,7 +26,7 @@ export interface Outcome {
 
 /** Latency steps counted so that quantiles are exact. */
 export class StepHistogram {
-  readonly counts = new Float64Array(1024);
+  readonly counts = new Float64Array(STEPS);
   total = 0;
 
   add(step: number): void {
@@ -50,7 +51,7 @@ export class StepHistogram {
   }
 }
 
-/** A canary's requests since the last check. */
+/** A canary's requests since the last check; latency is of those that did not fail, for every method alike. */
 export class CanaryWindow {
   requests = 0;
   failures = 0;
@@ -63,7 +64,7 @@ export class CanaryWindow {
       if ((requests.arm[i] ?? 0) >= canaryBelow) continue;
       added++;
       this.failures += requests.canaryFails[i] ?? 0;
-      this.latency.add(requests.canaryStep[i] ?? 0);
+      if (requests.canaryFails[i] !== 1) this.latency.add(requests.canaryStep[i] ?? 0);
     }
     this.requests += added;
     return added;

@@ -46,12 +46,12 @@ export class NetflixLike implements Method {
         this.#failures += fails;
         this.#canaryFailures += fails;
         this.#excess += fails * (1 - weight);
-        this.#canary.add(requests.canaryStep[i] ?? 0);
+        if (fails === 0) this.#canary.add(requests.canaryStep[i] ?? 0);
       } else {
         const fails = requests.stableFails[i] ?? 0;
         this.#failures += fails;
         this.#excess -= fails * weight;
-        this.#stable.add(requests.stableStep[i] ?? 0);
+        if (fails === 0) this.#stable.add(requests.stableStep[i] ?? 0);
       }
     }
     const isWorse = this.#before + this.#stageEvidence() >= ENOUGH && this.#excess > 0;

@@ -85,7 +85,7 @@ export function replicateMethods(scenario: Scenario, replication: number, make: 
   return result;
 }
 
-export function runMethods(scenario: Scenario, world: World, rng: Rng, methods: readonly Method[]): Result[] {
+function runMethods(scenario: Scenario, world: World, rng: Rng, methods: readonly Method[]): Result[] {
   const { tickS, horizonS, beforeS, deliveredShare } = scenario;
   for (let startS = -beforeS; startS < 0; startS += tickS) {
     requests.draw(rng, world, scenario, startS);

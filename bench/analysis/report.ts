@@ -14,8 +14,9 @@ import type { Tally } from './tally.ts';
 const RIVALS: readonly MethodName[] = METHOD_NAMES.filter((name) => name !== 'Serin auto');
 
 export interface RunInfo {
-  readonly command: string;
   readonly replications: number;
+  /** Fewer replications than the limits are made for. */
+  readonly isShort: boolean;
   readonly seconds: number;
   readonly threads: number;
 }
@@ -53,7 +54,7 @@ export function report(findings: Findings, results: readonly Bar[], info: RunInf
       rateRows(findings),
     ),
     '## What must hold',
-    'Measured in this run; the command exits with 1 when one does not.',
+    `Measured in this run; the command exits with 1 when one does not.${info.isShort ? SHORT_RUN : ''}`,
     table(
       ['bar', 'what', 'measured', 'limit', 'holds'],
       results.map(({ id, what, measured, limit, holds }) => [id, what, measured, limit, holds ? 'yes' : '**no**']),
@@ -64,14 +65,15 @@ export function report(findings: Findings, results: readonly Bar[], info: RunInf
     .concat('\n');
 }
 
-function introduction({ command, replications, seconds, threads }: RunInfo): string {
+function introduction({ replications, isShort, seconds, threads }: RunInfo): string {
+  const command = isShort ? `npm run bench:analysis -- --replications ${replications}` : 'npm run bench:analysis';
   return `# How Serin decides about a release, measured
 
-Written by \`${command}\`: ${replications.toLocaleString('en')} replications of each world, base seed 20261122 (replication r of world i: \`20261122 + 1000003 i + 7919 r\`), ${threads} threads, ${Math.round(seconds / 60)} minutes. The
+Written by \`${command}\`: ${replications.toLocaleString('en')} replications of each world, base seed 20261122 (replication r of world i: \`20261122 + 1000003 i + 7919 r\`), ${threads === 1 ? 'one thread' : `${threads} threads`}, ${digits(seconds / 60)} minutes. The
 same seeds give the same tables on any machine, but for the two timings under S11.
 
 27 simulated worlds, ten with a release that ought to be promoted and seventeen with one that ought not. 100 requests a second for 30 minutes, latency lognormal with median 80 ms and p99 256 ms, unless the world says otherwise. All
-methods see the same requests; each chooses its own weight. The code is in \`bench/analysis\`: worlds in \`scenarios.ts\`, one file a method, written from the semantics of their sources. Serin is the product's own code (\`src/rollout\`)
+methods see the same requests, latency being of those that did not fail; each chooses its own weight. The code is in \`bench/analysis\`: worlds in \`scenarios.ts\`, one file a method, written from the semantics of their sources. Serin is the product's own code (\`src/rollout\`)
 with its defaults: weights 1 % for 45 s of warm-up, then 5, 10, 25, 50 %.
 
 - **Flagger docs**: the example of its documentation (60 s, 10 failures, steps of 5 % to 50 %, success >= 99 %, p99 <= 500 ms). **Flagger tuned**: 30 s, 3 failures, steps of 10 %, and thresholds set by somebody who knows stable's true failure rate and p99.
@@ -79,6 +81,9 @@ with its defaults: weights 1 % for 45 s of warm-up, then 5, 10, 25, 50 %.
 - **Kayenta**: 10 % canary against a separate 10 % baseline, points of 30 s, judged after 10, 20, 30 minutes, marginal 75, pass 95.
 - **peeked z**: a two-proportion z-test at 1 % looked at every 10 s. **Netflix-like**: the published sequential tests at 1 %, on a timer ramp.`;
 }
+
+const SHORT_RUN =
+  ' This run is a short one: the limits are those of 1,000 replications, and what chance can do to fewer of them is allowed for.';
 
 const HARM_NOTE = `Harmed requests are those that would have gone well on stable: failures, or in latency worlds requests beyond stable's p99. After a wrong promotion everybody is harmed until the end of the half hour. In R_low and R_low_fail Flagger and
 Argo stop every release, good or bad, for want of data; "stopped" there is no detection. R_zero and R_srm harm nobody.`;

@@ -23,7 +23,7 @@ export interface Baseline {
 }
 
 /** Counts in the buckets of telemetry/histogram.ts; the true decayed count is `counts / gain`. */
-export interface DecayedHistogram {
+interface DecayedHistogram {
   readonly counts: Float64Array;
   gain: number;
   /** Sum of `counts`. */
@@ -132,8 +132,8 @@ export class LatencyOutlook {
   /** Whether enough is known to lay bets on latency at all. */
   ready = false;
 
-  /** Takes the baseline as it is now. */
-  look(baseline: Baseline): void {
+  /** Takes the baseline as it is now. @param fromBucket  Buckets below are not asked for, and keep what they had. */
+  look(baseline: Baseline, fromBucket = 0): void {
     const { latency, recentLatency } = baseline;
     this.ready = latency.total / latency.gain >= 20;
     this.#recentTotal = recentLatency.total / recentLatency.gain;
@@ -141,7 +141,7 @@ export class LatencyOutlook {
     const recentScale = 1 / recentLatency.gain;
     let usual = 0;
     let recent = 0;
-    for (let bucket = BUCKETS - 1; bucket >= 0; bucket--) {
+    for (let bucket = BUCKETS - 1; bucket >= fromBucket; bucket--) {
       this.#usualAbove[bucket] = usual;
       this.#recentAbove[bucket] = recent;
       usual += (latency.counts[bucket] ?? 0) * usualScale;

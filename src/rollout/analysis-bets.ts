@@ -75,18 +75,19 @@ export function layBets(state: AnalysisState, weight: number): void {
   if (plan.weight !== weight) {
     plan.weight = weight;
     betOnErrors(state, weight, failing);
-    if (plan.latencyReady === 1) betOnLatency(state, weight);
+    if (plan.latencyReady === 1) for (let i = 0; i < QUANTILES.length; i++) betOnLatency(state, weight, i);
     return;
   }
   if (Math.abs(failing - plan.failing) > STALE * plan.failing) betOnErrors(state, weight, failing);
   if (plan.latencyReady === 0) return;
-  for (let i = 0; i < plan.slow.length; i++) {
-    const laid = plan.slow[i] ?? 0;
-    if (Math.abs(predictedSlow(state, i) - laid) > STALE * laid) {
-      betOnLatency(state, weight);
-      return;
-    }
+  for (let i = 0; i < QUANTILES.length; i++) {
+    if (isStale(state, i) || isStale(state, QUANTILES.length + i)) betOnLatency(state, weight, i);
   }
+}
+
+function isStale(state: AnalysisState, at: number): boolean {
+  const laid = state.plan.slow[at] ?? 0;
+  return Math.abs(predictedSlow(state, at) - laid) > STALE * laid;
 }
 
 /** Probability that the next stable request is above a threshold. @param at Test and quantile. */
@@ -116,21 +117,21 @@ function betOnErrors(state: AnalysisState, weight: number, failing: number): voi
   }
 }
 
-function betOnLatency(state: AnalysisState, weight: number): void {
+function betOnLatency(state: AnalysisState, weight: number, quantile: number): void {
   const { plan, rollback, advance, stage } = state;
-  outlook.look(state.baseline);
-  for (let at = 0; at < plan.slow.length; at++) plan.slow[at] = predictedSlow(state, at);
-  for (let i = 0; i < QUANTILES.length; i++) {
-    const slow = plan.slow[i] ?? 0;
-    const from = 4 * rollbackFrom(1 + i);
-    for (const [j, odds] of LATENCY_ODDS.entries()) rollback.bets.set(labelBet(weight, slow, timesOdds(slow, odds), 1, 0), from + 4 * j);
-    if (stage.nextWeight === 0) continue;
-    const usual = plan.slow[QUANTILES.length + i] ?? 0;
-    for (let level = 0; level < LEVELS; level++) {
-      const shifted = Math.min(outlook.above(plan.advanceBucket[level * QUANTILES.length + i] ?? 0), 0.99 * usual);
-      const at = 4 * advanceFrom(level, 1 + i);
-      advance.bets.set(labelBet(weight, usual, shifted, 1, 0), at);
-      advance.bets.set(labelBet(weight, usual, Math.sqrt(shifted * usual), 1, 0), at + 4);
-    }
+  const slow = predictedSlow(state, quantile);
+  const usual = predictedSlow(state, QUANTILES.length + quantile);
+  plan.slow[quantile] = slow;
+  plan.slow[QUANTILES.length + quantile] = usual;
+  const from = 4 * rollbackFrom(1 + quantile);
+  for (const [j, odds] of LATENCY_ODDS.entries()) rollback.bets.set(labelBet(weight, slow, timesOdds(slow, odds), 1, 0), from + 4 * j);
+  if (stage.nextWeight === 0) return;
+  // Margins grow with the level, so the first threshold is the lowest.
+  outlook.look(state.baseline, plan.advanceBucket[quantile] ?? 0);
+  for (let level = 0; level < LEVELS; level++) {
+    const shifted = Math.min(outlook.above(plan.advanceBucket[level * QUANTILES.length + quantile] ?? 0), 0.99 * usual);
+    const at = 4 * advanceFrom(level, 1 + quantile);
+    advance.bets.set(labelBet(weight, usual, shifted, 1, 0), at);
+    advance.bets.set(labelBet(weight, usual, Math.sqrt(shifted * usual), 1, 0), at + 4);
   }
 }

@@ -85,7 +85,7 @@ export interface BetPlan {
 }
 
 /** The step the rollout is at. */
-export interface Stage {
+interface Stage {
   /** Stages begun, the present one included; 0 before the first. */
   number: number;
   weight: number;
@@ -112,7 +112,7 @@ export interface ArmTotals {
 }
 
 /** A stratum of the estimate in the making: one block of time at one weight. */
-export interface OpenStratum {
+interface OpenStratum {
   weight: number;
   canary: number;
   canaryFailures: number;

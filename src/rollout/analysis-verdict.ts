@@ -17,9 +17,9 @@ import { advanceFrom, METRICS } from './analysis-state.ts';
 import type { AnalysisState } from './analysis-state.ts';
 import { advanceEvidence, metricEvidence, mismatchEvidence, rollbackEvidence } from './analysis.ts';
 
-export type MetricName = 'errors' | 'p50' | 'p90' | 'p99' | 'latency';
+type MetricName = 'errors' | 'p50' | 'p90' | 'p99' | 'latency';
 
-export interface Interval {
+interface Interval {
   /** -1 while the data set no lower end to a slowdown. */
   readonly low: number;
   /** Undefined while the data set no upper end. */

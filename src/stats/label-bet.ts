@@ -24,6 +24,9 @@
  * depend on the past only. Wrong predictions cost power, never validity.
  */
 
+/** Halving alone reaches the last bit within this. */
+const MAX_STEPS = 100;
+
 /** Log-likelihood ratios by label and outcome: canary bad, canary good, stable bad, stable good. */
 export type LabelBet = readonly [canaryBad: number, canaryGood: number, stableBad: number, stableGood: number];
 
@@ -68,20 +71,34 @@ function growth(bad: number, good: number): number {
 }
 
 /**
- * The stable rate of the boundary point that minimises (1-w) KL(p*_s || p) + w KL(p*_c || slope p + offset): the root of a derivative that
- * grows from -infinity to +infinity over the feasible interval, by bisection to the last bit.
+ * The stable rate of the boundary point that minimises (1-w) KL(p*_s || p) + w KL(p*_c || slope p + offset).
+ *
+ * Its derivative grows from -infinity to +infinity over the feasible interval and has its root between the rates at which either term alone is
+ * least, so Newton's method inside that bracket, halving it where a step would leave it.
  */
 function project(weight: number, stableRate: number, canaryRate: number, slope: number, offset: number): number {
   if (slope === 1 && offset === 0) return weight * canaryRate + (1 - weight) * stableRate;
-  let low = Math.max(0, -offset / slope);
-  let high = Math.min(1, (1 - offset) / slope);
-  for (;;) {
-    const middle = (low + high) / 2;
-    if (middle <= low || middle >= high) return middle;
-    const canary = slope * middle + offset;
-    const derivative =
-      ((1 - weight) * (middle - stableRate)) / (middle * (1 - middle)) + (weight * slope * (canary - canaryRate)) / (canary * (1 - canary));
-    if (derivative > 0) high = middle;
-    else low = middle;
+  const other = (canaryRate - offset) / slope;
+  let low = Math.max(0, -offset / slope, Math.min(stableRate, other));
+  let high = Math.min(1, (1 - offset) / slope, Math.max(stableRate, other));
+  let root = (low + high) / 2;
+  for (let i = 0; i < MAX_STEPS && low < high; i++) {
+    const canary = slope * root + offset;
+    const stableSpread = root * (1 - root);
+    const canarySpread = canary * (1 - canary);
+    const stablePull = (root - stableRate) / stableSpread;
+    const canaryPull = (canary - canaryRate) / canarySpread;
+    const derivative = (1 - weight) * stablePull + weight * slope * canaryPull;
+    if (derivative > 0) high = root;
+    else low = root;
+    const curvature =
+      ((1 - weight) * (1 - stablePull * (1 - 2 * root))) / stableSpread +
+      (weight * slope * slope * (1 - canaryPull * (1 - 2 * canary))) / canarySpread;
+    const newton = root - derivative / curvature;
+    const next = newton > low && newton < high ? newton : (low + high) / 2;
+    // The last bits of the root buy nothing: the stakes are exact on the boundary wherever it is taken.
+    if (Math.abs(next - root) <= 1e-13 * root) return next;
+    root = next;
   }
+  return root;
 }
