@@ -54,7 +54,7 @@ export function guardOf(state: AnalysisState): Guard | undefined {
     unspent: state.unspent,
     components,
     bets: Float64Array.from(rollback.bets),
-    stableBuckets: isTimed ? [...plan.stableBucket] : [],
+    stableBuckets: isTimed ? [...plan.stableBucket.subarray(0, QUANTILES.length)] : [],
     canaryBuckets: isTimed ? [...plan.rollbackBucket] : [],
   };
 }
