@@ -57,11 +57,9 @@ function spawnWith(runtime) {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: environment,
   });
-  var onTerminal = Boolean(process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY);
   ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'].forEach(function (signal) {
+    // Who sends a signal to the whole group (a terminal, `timeout`, systemd) has sent it to the program, too: it takes the two for one.
     process.on(signal, function () {
-      // A terminal sends Ctrl-C and Ctrl-\ to the whole group, so the program has it already; a second one would mean "at once".
-      if (onTerminal && (signal === 'SIGINT' || signal === 'SIGQUIT')) return;
       child.kill(signal);
     });
   });

@@ -9,9 +9,9 @@
  *
  * Everything is 0600; the directory is created 0700. An existing directory's mode is the user's business and only warned about.
  */
-import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 
 /** The state directory cannot be used; the message names the path and what to do. */
@@ -38,11 +38,27 @@ export function stateDirectory(option: string | undefined, env: Readonly<Record<
   return join(homedir(), '.local', 'state', 'serin');
 }
 
+/**
+ * Creates a directory and those it lies in; false when it is there already. Not `mkdirSync`'s own `recursive`, which never returns where a directory
+ * that is there takes no new ones (`/proc`).
+ */
+function makeDirectory(directory: string): boolean {
+  if (existsSync(directory)) return false;
+  makeDirectory(dirname(directory));
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Another process was quicker.
+    if (existsSync(directory)) return false;
+    throw error;
+  }
+  return true;
+}
+
 /** Creates the directory if need be. @returns A warning for the user, if its mode lets other users in. @throws StateError */
 export function prepareDirectory(directory: string): string | undefined {
   try {
-    const created = mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (created !== undefined) chmodSync(directory, 0o700);
+    if (makeDirectory(directory)) chmodSync(directory, 0o700);
     const status = statSync(directory);
     if (!status.isDirectory()) throw Object.assign(new Error('it is not a directory'), { code: 'ENOTDIR' });
     const probe = join(directory, `.probe-${process.pid}.tmp`);

@@ -124,6 +124,7 @@ describe('help and usage', () => {
     [['up', '-f', 'x', '--workers', '1e1'], /--workers.*1 to 64/],
     [['up', '-f', 'x', '--drain-timeout', '30'], /--drain-timeout.*30s/],
     [['up', '-f', 'x', '--mesh', '127.0.0.1:9', '--admin', '127.0.0.1:9'], /--mesh and --admin both say 127\.0\.0\.1:9/],
+    [['up', '-f', 'x', '--listen', '80=127.0.0.1:8', '--listen', '80=127.0.0.1:9'], /twice where port 80 is bound/],
     [['get'], /KIND/],
     [['get', 'virtualservces'], /did you mean virtualservices/],
     [['get', 'vs', 'a', '-A'], /exclude each other/],

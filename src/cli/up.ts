@@ -4,7 +4,15 @@
  */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { AdminListenError } from '../admin/server.ts';
-import { describeListenError, formatAddress, type Address, type ListenMapping, parseAddress, parseListenMapping } from '../app/listen.ts';
+import {
+  describeListenError,
+  formatAddress,
+  listenerName,
+  type Address,
+  type ListenMapping,
+  parseAddress,
+  parseListenMapping,
+} from '../app/listen.ts';
 import { createLogger, type LogFormat } from '../app/logger.ts';
 import { ConfigError } from '../app/pipeline.ts';
 import { DEFAULT_ADMIN, DEFAULT_DRAIN_TIMEOUT_MS, DEFAULT_MESH, type RunningServer, serve } from '../app/serve.ts';
@@ -119,8 +127,11 @@ async function start(
   }
 }
 
-/** Two flags for one address are a slip that the operating system would report less clearly. */
+/** Two flags for one address are a slip that the operating system would report less clearly; of two for one port only the first would count. */
 function refuseSharedAddresses({ listen = [], mesh, admin }: UpOptions): void {
+  const ports = listen.map(listenerName);
+  const twice = ports.find((port, index) => ports.indexOf(port) !== index);
+  if (twice !== undefined) throw new CliError(EXIT.usage, `--listen says twice where port ${twice} is bound`);
   const named = [
     ...listen.map(({ address }) => ({ flag: '--listen', address })),
     ...(mesh === 'off' ? [] : [{ flag: '--mesh', address: mesh }]),

@@ -223,6 +223,13 @@ describe('files', () => {
   });
 
   test('an empty directory is an empty configuration', async () => {
-    expect((await loadFiles([join(directory, 'none')])).diagnostics).toMatchObject([{ code: 'E_CONFIG_EMPTY' }]);
+    const none = join(directory, 'none');
+    expect((await loadFiles([none])).diagnostics).toMatchObject([{ file: none, code: 'E_CONFIG_EMPTY' }]);
+  });
+
+  test('a file named in two ways is read once', async () => {
+    const file = join(directory, 'named.yaml');
+    await writeFile(file, SERVICE_ENTRY);
+    expect(await loadFiles([file, `${directory}/none/../named.yaml`])).toMatchObject({ diagnostics: [], files: [file] });
   });
 });

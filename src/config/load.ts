@@ -3,6 +3,7 @@
  * Which files a directory stands for is in config-files.ts.
  */
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { analyze } from './analyze.ts';
 import { buildSnapshot } from './build-snapshot.ts';
@@ -37,8 +38,9 @@ export async function loadFiles(paths: readonly string[], hostEnv?: HostEnv): Pr
   const seen = new Set<string>();
   for (const path of paths) {
     for (const file of await listFiles(path, diagnostics)) {
-      if (seen.has(file)) continue;
-      seen.add(file);
+      const place = resolve(file);
+      if (seen.has(place)) continue;
+      seen.add(place);
       try {
         sources.push({ file, content: await readFile(file) });
       } catch (error) {
@@ -46,7 +48,7 @@ export async function loadFiles(paths: readonly string[], hostEnv?: HostEnv): Pr
       }
     }
   }
-  return loadSources(sources, diagnostics, hostEnv);
+  return loadSources(sources, diagnostics, hostEnv, paths[0]);
 }
 
 /** What a text holds, under the name `file` in diagnostics (`-` for standard input, `api`). */
@@ -86,7 +88,8 @@ function nowhere(file: string): Pick<Diagnostic, 'file' | 'line' | 'column' | 'k
   return { file, line: 0, column: 0, kind: '', namespace: '', name: '', path: '' };
 }
 
-function loadSources(sources: readonly Source[], diagnostics: Diagnostic[], hostEnv: HostEnv | undefined): LoadResult {
+/** @param asked What the user named first, to blame where nothing at all was found. */
+function loadSources(sources: readonly Source[], diagnostics: Diagnostic[], hostEnv: HostEnv | undefined, asked = ''): LoadResult {
   const loaded: LoadedResource[] = [];
   let documents = 0;
   for (const { file, content } of sources) {
@@ -102,11 +105,14 @@ function loadSources(sources: readonly Source[], diagnostics: Diagnostic[], host
   const hasProblem = diagnostics.some((diagnostic) => diagnostic.severity === 'error');
   if (documents === 0 && !hasProblem) {
     diagnostics.push({
-      ...nowhere(sources[0]?.file ?? ''),
+      ...nowhere(sources[0]?.file ?? asked),
       code: 'E_CONFIG_EMPTY',
       severity: 'error',
-      message: 'configuration is empty: there is no resource in the files given',
-      hint: 'write a VirtualService, or services: in the short form',
+      message: `configuration is empty: ${sources.length === 0 ? 'no file ends in .yaml, .yml or .json' : 'there is no resource in the files given'}`,
+      hint:
+        sources.length === 0
+          ? 'of a directory the files directly in it are read, not those in its directories'
+          : 'write a VirtualService, or services: in the short form',
     });
   }
   const resources = loaded.map(({ resource }) => resource);

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readDaemonInfo } from '../../src/app/state-directory.ts';
 import { MAIN, serin, SerinProcess } from '../helpers/serin-process.ts';
 import { ask } from '../helpers/upstream.ts';
 
@@ -115,6 +116,14 @@ describe('the launcher', () => {
       const up = await new SerinProcess(UP(), { command: [old, LAUNCHER] }).ready();
       up.signal('SIGTERM');
       expect(await up.finished).toMatchObject({ code: 0, signal: null });
+    });
+
+    test('a signal sent to the whole group, so twice to the program, is one: it drains', async () => {
+      const up = await new SerinProcess(UP(), { command: [old, LAUNCHER] }).ready();
+      process.kill(readDaemonInfo(join(directory, 'state'))?.pid ?? 0, 'SIGTERM');
+      up.signal('SIGTERM');
+      expect(await up.finished).toMatchObject({ code: 0, signal: null });
+      expect(up.err).not.toContain('requests in flight are lost');
     });
 
     test('kill -9 of the launcher leaves no orphan on the state directory', async () => {
