@@ -12,7 +12,7 @@ const RETRY_MS = 1000;
 
 export interface RotatingLogOptions {
   readonly file: string;
-  /** Of one file. */
+  /** Of one file; at least what may wait (256 KiB), which is written at once. */
   readonly maxBytes: number;
   /** In all, >= 1. */
   readonly files: number;

@@ -23,7 +23,7 @@ import type { PortPool } from './process-port.ts';
 import { pause, untilReady } from './process-ready.ts';
 
 const ADDRESS = '127.0.0.1';
-const DEFAULT_READY_TIMEOUT_MS = 30_000;
+export const DEFAULT_READY_TIMEOUT_MS = 30_000;
 const DEFAULT_STOP_TIMEOUT_MS = 10_000;
 /** A start that was ready and lasted this long was a good one. */
 const LASTING_MS = 60_000;

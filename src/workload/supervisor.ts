@@ -8,28 +8,21 @@
  *    table. If the new never are, the old go on.
  * 4. No process outlives Serin: those of an earlier one are ended before the first is started (process-record.ts, process-watchdog.ts).
  */
-import { chmodSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
 import type { Random } from '../base/random.ts';
 import type { HostEnv } from '../config/run-host.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { Cluster, RoutingTable } from '../routing/table.ts';
-import { RotatingLog } from './process-log.ts';
-import { OutputLog } from './process-output.ts';
+import { ProcessLogs } from './process-logs.ts';
 import { PortPool } from './process-port.ts';
 import { pause } from './process-ready.ts';
 import { type Orphan, ProcessRecord } from './process-record.ts';
 import { Watchdog } from './process-watchdog.ts';
-import { type ProcessDeps, type ProcessEndpoint, type ProcessEvent, ManagedProcess } from './process.ts';
+import { DEFAULT_READY_TIMEOUT_MS, type ProcessDeps, type ProcessEndpoint, type ProcessEvent, ManagedProcess } from './process.ts';
 import { type WantedVersion, wantedVersions } from './supervisor-plan.ts';
 
-const LOG_FILE_BYTES = 8 * 1024 * 1024;
-const LOG_FILES = 4;
 const DRAIN_POLL_MS = 50;
-/** How long a version that is new is waited for, where it does not say itself. */
-const DEFAULT_READY_TIMEOUT_MS = 30_000;
 
 export interface SupervisorDeps {
   /** The state directory: `processes.json` and `logs/` are kept there. */
@@ -84,8 +77,7 @@ export class Supervisor {
   readonly #ports: PortPool;
   readonly #record: ProcessRecord;
   readonly #watchdog = new Watchdog();
-  readonly #logs = new Map<string, OutputLog>();
-  readonly #logDirectory: string;
+  readonly #logs: ProcessLogs;
   /** By version. */
   readonly #units = new Map<string, Unit[]>();
   #wanted: ReadonlyMap<string, WantedVersion> = new Map();
@@ -105,8 +97,9 @@ export class Supervisor {
   constructor(deps: SupervisorDeps) {
     this.#deps = deps;
     this.#ports = new PortPool(deps.random);
-    this.#logDirectory = join(deps.stateDirectory, 'logs');
-    this.#record = new ProcessRecord(deps.stateDirectory, (why) => deps.onEvent({ kind: 'problem', why }));
+    const onProblem = (why: string): void => deps.onEvent({ kind: 'problem', why });
+    this.#logs = new ProcessLogs(deps.stateDirectory, deps.clock, onProblem);
+    this.#record = new ProcessRecord(deps.stateDirectory, onProblem);
   }
 
   /** Ends what an earlier Serin left running; comes before anything else. */
@@ -126,7 +119,7 @@ export class Supervisor {
   async warmUp(snapshot: Snapshot): Promise<void> {
     this.#warming = new Map([...wantedVersions(snapshot)].filter(([id]) => !this.#wanted.has(id)));
     this.#reconcile();
-    await this.#until(() => this.notReady(snapshot).length === 0, readyTimeoutMs(this.#warming));
+    await this.#complete([...this.#warming.values()], () => this.#warming);
   }
 
   /** Versions that are new in the snapshot, and not all of their instances are ready. */
@@ -140,12 +133,10 @@ export class Supervisor {
 
   /** Resolves with the names of processes that are not ready: none as soon as all are, the others when they had their time. */
   async settled(): Promise<readonly string[]> {
-    const late = (): string[] =>
-      [...this.#wanted.values()].flatMap((version) =>
-        this.#matching(version).flatMap(({ process }) => (process.phase === 'ready' ? [] : [process.name])),
-      );
-    await this.#until(() => late().length === 0, readyTimeoutMs(this.#wanted));
-    return late();
+    await this.#complete([...this.#wanted.values()], () => this.#wanted);
+    return [...this.#wanted.values()].flatMap((version) =>
+      this.#matching(version).flatMap(({ process }) => (process.phase === 'ready' ? [] : [process.name])),
+    );
   }
 
   /** The table with the endpoints of ready processes. */
@@ -182,7 +173,7 @@ export class Supervisor {
         restarts: process.restarts,
         ...(upMs === undefined ? {} : { upMs }),
         detail: process.detail,
-        logFile: this.#logFile(of),
+        logFile: this.#logs.file(of),
       };
     });
   }
@@ -193,7 +184,7 @@ export class Supervisor {
     this.#wakeWaiters();
     await Promise.all([...this.#units.values()].flat().map(({ process }) => process.stop()));
     await Promise.all(this.#retiring);
-    await Promise.all([...this.#logs.values()].map((log) => log.close()));
+    await this.#logs.close();
     this.#watchdog.close();
   }
 
@@ -226,7 +217,7 @@ export class Supervisor {
     let ordinal = 1;
     while (units.some((unit) => unit.ordinal === ordinal)) ordinal++;
     const process = new ManagedProcess(
-      { name: `${nameOf(version)}-${ordinal}`, host, spec, directory, log: this.#logOf(version) },
+      { name: `${nameOf(version)}-${ordinal}`, host, spec, directory, log: this.#logs.of(version) },
       this.#processDeps(),
     );
     this.#units.set(id, [...units, { of: version, process, ordinal, isRetiring: false }]);
@@ -251,32 +242,6 @@ export class Supervisor {
       onChange: () => this.#onProcessChange(),
       onEvent,
     };
-  }
-
-  #logFile({ namespace, service, version }: WantedVersion): string {
-    return join(this.#logDirectory, `${namespace}.${service}.${version}.log`);
-  }
-
-  #logOf(version: WantedVersion): OutputLog {
-    const known = this.#logs.get(version.id);
-    if (known !== undefined) return known;
-    const { clock, onEvent } = this.#deps;
-    try {
-      mkdirSync(this.#logDirectory, { recursive: true, mode: 0o700 });
-      chmodSync(this.#logDirectory, 0o700);
-    } catch (error) {
-      onEvent({
-        kind: 'problem',
-        why: `cannot keep logs in ${this.#logDirectory}: ${error instanceof Error ? error.message : String(error)}`,
-      });
-    }
-    const file = this.#logFile(version);
-    const log = new OutputLog(
-      new RotatingLog({ file, maxBytes: LOG_FILE_BYTES, files: LOG_FILES, nowMs: () => clock.monotonicMs() }),
-      clock,
-    );
-    this.#logs.set(version.id, log);
-    return log;
   }
 
   /** A process became ready, ended, or there are others: who serves may be somebody else now. */
@@ -356,6 +321,16 @@ export class Supervisor {
     }
   }
 
+  /** Resolves when each has all its instances ready, has had its time to, or is not what is `asked` for any more. */
+  async #complete(versions: readonly WantedVersion[], asked: () => ReadonlyMap<string, WantedVersion>): Promise<void> {
+    await Promise.all(
+      versions.map((version) => {
+        const timeoutMs = parseDuration(version.spec.ready?.timeout ?? '') ?? DEFAULT_READY_TIMEOUT_MS;
+        return this.#until(() => this.#isComplete(version) || asked().get(version.id)?.fingerprint !== version.fingerprint, timeoutMs);
+      }),
+    );
+  }
+
   async #until(holds: () => boolean, timeoutMs: number): Promise<void> {
     const { clock } = this.#deps;
     const giveUpAt = clock.monotonicMs() + timeoutMs;
@@ -384,11 +359,6 @@ function endpointsIn(table: RoutingTable): ReadonlySet<string> {
 
 function instancesOf({ spec }: WantedVersion): number {
   return spec.instances ?? 1;
-}
-
-/** The longest that one of them may take. */
-function readyTimeoutMs(versions: ReadonlyMap<string, WantedVersion>): number {
-  return Math.max(0, ...[...versions.values()].map(({ spec }) => parseDuration(spec.ready?.timeout ?? '') ?? DEFAULT_READY_TIMEOUT_MS));
 }
 
 function endpointKey({ address, port }: ProcessEndpoint): string {
