@@ -10,7 +10,7 @@ import type { HostEnv } from '../config/run-host.ts';
 import { watchFiles } from '../config/watch.ts';
 import type { BoundListener } from '../proxy/options.ts';
 import { createProxy } from '../proxy/proxy.ts';
-import { DnsResolver } from '../workload/dns.ts';
+import { DnsResolver, type NameState } from '../workload/dns.ts';
 import { type EndpointHealth, HealthChecker } from '../workload/health-check.ts';
 import { Supervisor } from '../workload/supervisor.ts';
 import { adminPorts, type Life } from './admin-ports.ts';
@@ -106,7 +106,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const health = parts.add(
       new HealthChecker({ board: proxy.health, clock, random: systemRandom(), onChange: (endpoint) => logHealth(logger, endpoint) }),
     );
-    const dns = parts.add(new DnsResolver({ clock, onChange: () => pipeline.refreshNames() }));
+    const dns = parts.add(
+      new DnsResolver({ clock, onChange: () => pipeline.refreshNames(), onTrouble: (state) => logName(logger, state) }),
+    );
     const rollouts = parts.add(new Rollouts({ proxy, health, state, clock, logger }));
     const pipeline = parts.add(
       new Pipeline(
@@ -197,6 +199,16 @@ function servedListeners(pipeline: Pipeline): ServedListener[] {
     const gateways = table.listeners.find(({ name }) => name === listener)?.gateways ?? [];
     return { listener, host, port, gateways };
   });
+}
+
+function logName(logger: Logger, { name, addresses, error }: NameState): void {
+  if (error === undefined) logger.info({ name, addresses: addresses.join(', ') }, 'name of an endpoint resolves again');
+  else if (addresses.length === 0) logger.warn({ name, detail: error }, 'name of an endpoint does not resolve: requests to it get 503');
+  else
+    logger.warn(
+      { name, detail: error, addresses: addresses.join(', ') },
+      'name of an endpoint does not resolve: its last addresses are kept',
+    );
 }
 
 function logHealth(logger: Logger, { host, address, port, path, healthy, detail }: EndpointHealth): void {

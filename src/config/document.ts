@@ -38,7 +38,7 @@ export function readDocument(file: string, root: YamlNode, lines: LineIndex, loa
   const locate: Locate = (path, at) => ({ origin: { file, ...lines.position(offsetAt(root, path, at)) }, path });
   const place = Place.root(new Report({ kind: '', namespace: '', name: '' }, locate, diagnostics));
   if (root.type !== 'map') {
-    const found = root.type === 'seq' ? 'a list' : `the text ${show(root.value)}`;
+    const found = root.type === 'seq' ? 'a list' : typeof root.value === 'string' ? `the text ${show(root.value)}` : show(root.value);
     place.error(
       'E_TYPE',
       `expected a mapping with apiVersion and kind, or services:, found ${found}`,

@@ -208,6 +208,21 @@ describe('as time goes by (F-25)', () => {
     expect(names.changes()).toBe(1);
   });
 
+  test('trouble is told once when it begins and once when it is over', async () => {
+    const told: string[] = [];
+    const down = new Error('SERVFAIL');
+    const resolver = new DnsResolver({
+      clock: systemClock,
+      lookup: inTurn(down, down, down, { addresses: ['10.0.0.1'], ttlMs: 1000 }, down, down, { addresses: ['10.0.0.1'] }),
+      onChange: () => undefined,
+      onTrouble: ({ name, addresses: kept, error }) => told.push(`${name} ${error ?? 'good'} ${kept.join()}`),
+    });
+    resolvers.push(resolver);
+    resolver.resolve(APP);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(told).toEqual(['app.test SERVFAIL ', 'app.test good 10.0.0.1', 'app.test SERVFAIL 10.0.0.1', 'app.test good 10.0.0.1']);
+  });
+
   test('after close nobody is asked and nothing is told', async () => {
     const lookup = inTurn({ addresses: ['10.0.0.1'], ttlMs: 1000 }, { addresses: ['10.0.0.2'], ttlMs: 1000 });
     const names = start(lookup);

@@ -29,6 +29,8 @@ export interface DnsResolverDeps {
   readonly clock: Clock;
   /** Addresses changed since `resolve` was last called: call it again and use what it returns. */
   readonly onChange: () => void;
+  /** A name's lookup failed for the first time, or works again. */
+  readonly onTrouble?: (state: NameState) => void;
   /** The system's by default. */
   readonly lookup?: NameLookup;
 }
@@ -55,6 +57,7 @@ interface Name {
 export class DnsResolver {
   readonly #clock: Clock;
   readonly #onChange: () => void;
+  readonly #onTrouble: (state: NameState) => void;
   readonly #lookup: NameLookup;
   readonly #names = new Map<string, Name>();
   /** Not looked up even once. */
@@ -69,6 +72,7 @@ export class DnsResolver {
   constructor(deps: DnsResolverDeps) {
     this.#clock = deps.clock;
     this.#onChange = deps.onChange;
+    this.#onTrouble = deps.onTrouble ?? (() => undefined);
     this.#lookup = deps.lookup ?? systemLookup();
   }
 
@@ -90,7 +94,7 @@ export class DnsResolver {
   }
 
   states(): readonly NameState[] {
-    return [...this.#names.values()].map(({ name, addresses, resolvedAtMs, error }) => ({ name, addresses, resolvedAtMs, error }));
+    return [...this.#names.values()].map(stateOf);
   }
 
   /** Stops all lookups; nothing is told any more. */
@@ -150,6 +154,7 @@ export class DnsResolver {
       const { addresses, ttlMs } = await within(LOOKUP_TIMEOUT_MS, this.#lookup(name.name));
       const usable = [...new Set(addresses)].sort().slice(0, MAX_ADDRESSES);
       if (usable.length === 0) throw new Error('the answer has no address');
+      const isBack = name.failures > 0;
       name.failures = 0;
       name.error = undefined;
       name.resolvedAtMs = this.#clock.nowMs();
@@ -158,10 +163,12 @@ export class DnsResolver {
         name.addresses = usable;
         if (this.#isWanted(name)) this.#tellChange();
       }
+      if (isBack && this.#isWanted(name)) this.#onTrouble(stateOf(name));
     } catch (error) {
       name.error = error instanceof Error ? error.message : String(error);
       refreshMs = Math.min(MIN_REFRESH_MS * 2 ** name.failures, MAX_RETRY_MS);
       name.failures = Math.min(name.failures + 1, 10);
+      if (name.failures === 1 && this.#isWanted(name)) this.#onTrouble(stateOf(name));
     }
     this.#untried.delete(name);
     this.#tellReady();
@@ -189,6 +196,10 @@ export class DnsResolver {
     if (this.#untried.size > 0) return;
     for (const tell of this.#readyWaiters.splice(0)) tell();
   }
+}
+
+function stateOf({ name, addresses, resolvedAtMs, error }: Name): NameState {
+  return { name, addresses, resolvedAtMs, error };
 }
 
 function isDns(cluster: Cluster): boolean {
