@@ -21,7 +21,7 @@ afterEach(async () => {
 
 const path = (name: string): string => join(directory, name);
 
-/** Starts watching and comes back when the first scan, which signals nothing, must be over. */
+/** Starts watching: every change from then on is signalled, and nothing before. */
 async function start(...paths: string[]): Promise<void> {
   watch = watchFiles(
     paths,
@@ -31,16 +31,7 @@ async function start(...paths: string[]): Promise<void> {
     },
     { debounceMs: 10, pollMs: 50 },
   );
-  // The first scan has no event to wait for: a probe change afterwards is seen or not, so probing until one is seen ends it.
-  const probe = paths[0] ?? '';
-  const isFile = probe.endsWith('.yaml');
-  let counter = 0;
-  let isWatching = false;
-  while (!isWatching) {
-    const seen = next(200);
-    await writeFile(isFile ? probe : join(probe, 'probe.yaml'), `probe ${counter++}`);
-    isWatching = await seen;
-  }
+  await watch.ready;
 }
 
 /** Resolves at the next signal, or after `limitMs` without one. */
