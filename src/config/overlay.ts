@@ -40,7 +40,10 @@ export const OVERLAY_ANNOTATION = 'serin.dev/overlay';
 
 /** What is wrong with a shift; empty when it can be applied. `host` is a full name. */
 export function checkShift(snapshot: Snapshot, host: string, weights: Readonly<Record<string, number>>): Diagnostic[] {
-  const index = serviceIndex(snapshot);
+  return checkWeights(serviceIndex(snapshot), host, weights);
+}
+
+function checkWeights(index: ServiceIndex, host: string, weights: Readonly<Record<string, number>>): Diagnostic[] {
   const subsets = index.destinationRule(host)?.subsets.map(({ name }) => name) ?? [];
   if (index.service(host) === undefined && subsets.length === 0) {
     const close = nearest(
@@ -89,7 +92,7 @@ export function applyOverlay(
   const changes: HostChange[] = [];
   for (const [host, { weights }] of shifts) {
     const release = overlay.releases[host];
-    const problems = checkShift(snapshot, host, weights).map(({ message }) => message);
+    const problems = checkWeights(index, host, weights).map(({ message }) => message);
     if (release !== undefined) problems.push(`Rollout ${release.rollout} moves the host`);
     if (problems.length === 0) {
       changes.push({ host, weights: Object.entries(weights), by: 'shift' });
@@ -107,7 +110,7 @@ export function applyOverlay(
   }
   const applied: Release[] = [];
   for (const [host, release] of releases) {
-    const problems = checkShift(snapshot, host, release.weights);
+    const problems = checkWeights(index, host, release.weights);
     if (problems.length > 0) {
       const why = problems.map(({ message }) => message).join('; ');
       diagnostics.push(

@@ -10,7 +10,7 @@ export interface ReleaseOverlay {
   /** Subset names. */
   readonly stable: string;
   readonly canaries: readonly string[];
-  /** By subset; whole numbers with sum `TOTAL_WEIGHT`: 1 is a hundredth of a percent. */
+  /** By subset; whole numbers with sum 10,000: 1 is a hundredth of a percent. */
   readonly weights: Readonly<Record<string, number>>;
   /** Requests that go to `to` whatever the weights; they stand before the user's rules for the host. */
   readonly headerRoutes: readonly HeaderRoute[];
@@ -45,5 +45,3 @@ export interface Release extends ReleaseOverlay {
   /** Full name of the service. */
   readonly host: string;
 }
-
-export const TOTAL_WEIGHT = 10_000;

@@ -195,7 +195,7 @@ export function takeBack(
   return { state: next, records, ...(epoch === state.epoch ? {} : { kill: state.epoch }) };
 }
 
-export function hold(state: RolloutState, situation: Situation, why: Hold, judgement?: Judgement): Outcome {
+function hold(state: RolloutState, situation: Situation, why: Hold, judgement?: Judgement): Outcome {
   const { active } = state;
   if (active === undefined) return unchanged(state);
   return recorded({ ...state, active: { ...active, hold: why } }, situation, 'pause', 'engine', why.message, judgement);

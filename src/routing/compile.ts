@@ -43,9 +43,10 @@ export function compile(snapshot: Snapshot, options: CompileOptions = {}): Compi
 }
 
 /** The versions of Rollouts and of releases, on every port of their service. */
-function useReleased({ snapshot, services, clusters, resolve }: Compilation): void {
+function useReleased(compilation: Compilation): void {
+  const { snapshot, services, clusters } = compilation;
   const named = snapshot.rollouts.map(({ metadata, spec }) => ({
-    host: resolve(spec.host, metadata.namespace),
+    host: compilation.resolve(spec.host, metadata.namespace),
     subsets: [spec.stable, spec.canary],
   }));
   const released = snapshot.releases.map(({ host, stable, canaries }) => ({ host, subsets: [stable, ...canaries] }));

@@ -14,7 +14,7 @@
  * those it knows; the control plane hands it over together with the table that uses them.
  */
 import { assert } from '../base/assert.ts';
-import { ClusterCounters, SLOT_WORDS, sumSlots } from './cluster-counters.ts';
+import { ClusterCounters, GrowthReader, SLOT_WORDS, sumSlots } from './cluster-counters.ts';
 import type { ClusterTotals } from './cluster-counters.ts';
 import { WORKER_WORDS, WorkerCounters } from './worker-counters.ts';
 import type { WorkerTotals } from './worker-counters.ts';
@@ -58,6 +58,13 @@ export class StatsRegistry {
     const slot = this.#slots.get(key);
     if (slot === undefined) return sumSlots([]);
     return sumSlots(Array.from({ length: this.#workers }, (_, worker) => slotWords(this.#segments, slot, worker, this.#workers)));
+  }
+
+  /** Tells what a key gains from now on; undefined while it has no slot. */
+  growth(key: string): GrowthReader | undefined {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return undefined;
+    return new GrowthReader(Array.from({ length: this.#workers }, (_, worker) => slotWords(this.#segments, slot, worker, this.#workers)));
   }
 
   /** Every key that has a slot, in the order they were made. */

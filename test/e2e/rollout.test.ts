@@ -187,21 +187,20 @@ describe('going back', () => {
     await until(process, ({ currentStepIndex }) => currentStepIndex === 1);
     const mesh = process.address('mesh');
     let lastCanaryAt = 0;
-    let isOver = false;
-    const load = Promise.all(
-      Array.from({ length: 4 }, async () => {
-        while (!isOver) {
-          const sentAt = performance.now();
-          if ((await ask(mesh, MESH)).body === 'v2') lastCanaryAt = Math.max(lastCanaryAt, sentAt);
-        }
-      }),
-    );
+    const stop = new AbortController();
+    const client = async (): Promise<void> => {
+      while (!stop.signal.aborted) {
+        const sentAt = performance.now();
+        if ((await ask(mesh, MESH)).body === 'v2') lastCanaryAt = Math.max(lastCanaryAt, sentAt);
+      }
+    };
+    const load = Promise.all([client(), client(), client(), client()]);
     await sleep(200);
     expect(lastCanaryAt).toBeGreaterThan(0);
     const abortedAt = performance.now();
     expect((await api(process, { verb: 'abort' })).status).toBe(200);
     await sleep(1000);
-    isOver = true;
+    stop.abort();
     await load;
     expect(lastCanaryAt - abortedAt).toBeLessThan(500);
     expect((await rollout(process)).status).toMatchObject({ phase: 'Degraded', weights: { v1: 100, v2: 0 } });

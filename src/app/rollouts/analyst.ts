@@ -11,10 +11,10 @@ import type { AnalysisSpec } from '../../rollout/analysis-spec.ts';
 import { type AnalysisState, newAnalysis } from '../../rollout/analysis-state.ts';
 import { beginStage, observe, startCanary } from '../../rollout/analysis.ts';
 import { verdict, type Verdict } from '../../rollout/analysis-verdict.ts';
-import { type ArmCounts, type FailureClass, newArmCounts, type Stratum } from '../../rollout/observation.ts';
+import { type ArmCounts, FAILURE_CLASSES, type FailureClass, newArmCounts, type Stratum } from '../../rollout/observation.ts';
 import type { Judgement } from '../../rollout/situation.ts';
 import { FULL } from '../../rollout/spec.ts';
-import type { ClusterTotals } from '../../telemetry/cluster-counters.ts';
+import type { ClusterTotals, GrowthReader } from '../../telemetry/cluster-counters.ts';
 import type { ResponseFlag } from '../../telemetry/response-flag.ts';
 import type { StatsRegistry } from '../../telemetry/shared-stats.ts';
 
@@ -22,7 +22,7 @@ import type { StatsRegistry } from '../../telemetry/shared-stats.ts';
 const LATE_MS = 35_000;
 
 export interface AnalystDeps {
-  readonly stats: Pick<StatsRegistry, 'totals'>;
+  readonly stats: Pick<StatsRegistry, 'growth' | 'totals'>;
   /** `namespace/name` of the Rollout. */
   readonly rollout: string;
   readonly stable: string;
@@ -32,10 +32,19 @@ export interface AnalystDeps {
 
 interface OpenStratum {
   readonly epoch: number;
-  readonly weight: number;
-  readonly before: Map<string, ClusterTotals>;
+  readonly arms: Readonly<Record<'stable' | 'canary', Arm>>;
+  /** What is handed to the analysis; the same object at every tick. */
+  readonly counts: Stratum;
   /** How long it has been over; undefined while it is in force. */
   overMs: number | undefined;
+}
+
+interface Arm {
+  readonly observation: string;
+  good: GrowthReader | undefined;
+  bad: GrowthReader | undefined;
+  /** For the reasons of failures. */
+  badBefore: ClusterTotals | undefined;
 }
 
 export class Analyst {
@@ -64,9 +73,13 @@ export class Analyst {
   enter(epoch: number, weight: number, nextWeight: number): void {
     if (this.#strata.some((stratum) => stratum.epoch === epoch)) return;
     for (const stratum of this.#strata) stratum.overMs ??= 0;
-    this.#strata.push({ epoch, weight: weight / FULL, before: new Map(), overMs: undefined });
-    // From here on: what is there already was counted by somebody who has told it, or never will.
-    for (const { key } of this.#keys(epoch)) this.#strata.at(-1)?.before.set(key, this.#deps.stats.totals(key));
+    const { rollout, stable, canary } = this.#deps;
+    this.#strata.push({
+      epoch,
+      arms: { stable: this.#arm(`release|${rollout}|${epoch}|${stable}`), canary: this.#arm(`release|${rollout}|${epoch}|${canary}`) },
+      counts: { weight: weight / FULL, stable: newArmCounts(), canary: newArmCounts() },
+      overMs: undefined,
+    });
     if (weight <= 0 || weight >= FULL) return;
     if (this.#analysis.started === 0) startCanary(this.#analysis);
     const share = weight / FULL;
@@ -82,28 +95,40 @@ export class Analyst {
     observe(this.#analysis, { durationMs, strata: this.#strata.map((stratum) => this.#read(stratum)) });
   }
 
-  #keys(epoch: number): { readonly key: string; readonly arm: 'stable' | 'canary'; readonly isBad: boolean }[] {
-    const { rollout, stable, canary } = this.#deps;
-    return (['stable', 'canary'] as const).flatMap((arm) => {
-      const observation = `release|${rollout}|${epoch}|${arm === 'stable' ? stable : canary}`;
-      return [
-        { key: `${observation}|good`, arm, isBad: false },
-        { key: `${observation}|bad`, arm, isBad: true },
-      ];
-    });
+  /** From here on: what is counted already was told by somebody, or never will be. */
+  #arm(observation: string): Arm {
+    const { stats } = this.#deps;
+    return {
+      observation,
+      good: stats.growth(`${observation}|good`),
+      bad: stats.growth(`${observation}|bad`),
+      badBefore: stats.totals(`${observation}|bad`),
+    };
   }
 
-  #read({ epoch, weight, before }: OpenStratum): Stratum {
-    const arms = { stable: newArmCounts(), canary: newArmCounts() };
-    for (const { key, arm, isBad } of this.#keys(epoch)) {
-      const now = this.#deps.stats.totals(key);
-      const earlier = before.get(key);
-      if (now.requests === (earlier?.requests ?? 0)) continue;
-      before.set(key, now);
-      if (isBad) addFailures(arms[arm], now, earlier);
-      else addGood(arms[arm], now, earlier);
-    }
-    return { weight, ...arms };
+  #read({ arms, counts }: OpenStratum): Stratum {
+    this.#readArm(arms.stable, counts.stable);
+    this.#readArm(arms.canary, counts.canary);
+    return counts;
+  }
+
+  #readArm(arm: Arm, counts: ArmCounts): void {
+    const { stats } = this.#deps;
+    clear(counts);
+    arm.good ??= stats.growth(`${arm.observation}|good`);
+    arm.bad ??= stats.growth(`${arm.observation}|bad`);
+    arm.good?.read((bucket, count) => {
+      counts.requests += count;
+      counts.latency.add(bucket, count);
+    });
+    let failed = 0;
+    arm.bad?.read((_bucket, count) => {
+      failed += count;
+    });
+    if (failed === 0) return;
+    const now = stats.totals(`${arm.observation}|bad`);
+    addFailures(counts, failed, now, arm.badBefore);
+    arm.badBefore = now;
   }
 
   /** Requests a second to the host, both versions. */
@@ -156,9 +181,10 @@ export function evidenceOf({ evidence, rollbackAt, pValue, shareEvidence, metric
   };
 }
 
-function addGood(arm: ArmCounts, now: ClusterTotals, before: ClusterTotals | undefined): void {
-  arm.requests += now.requests - (before?.requests ?? 0);
-  arm.latency.addGrowth(before?.latency ?? [], now.latency);
+function clear(counts: ArmCounts): void {
+  counts.requests = 0;
+  for (const kind of FAILURE_CLASSES) counts.failures[kind] = 0;
+  counts.latency.clear();
 }
 
 /** Why an attempt was bad: its response flag where Serin answered itself, else it was a 5xx of the version. */
@@ -172,16 +198,16 @@ const CLASS_OF_FLAG: Partial<Record<ResponseFlag, FailureClass>> = {
   DT: 'timeout',
 };
 
-function addFailures(arm: ArmCounts, now: ClusterTotals, before: ClusterTotals | undefined): void {
-  const failed = now.requests - (before?.requests ?? 0);
+function addFailures(arm: ArmCounts, failed: number, now: ClusterTotals, before: ClusterTotals | undefined): void {
   arm.requests += failed;
   let flagged = 0;
   for (const { flag, status, count } of now.flags) {
     const kind = CLASS_OF_FLAG[flag];
     if (kind === undefined) continue;
     const earlier = before?.flags.find((other) => other.flag === flag && other.status === status)?.count ?? 0;
-    arm.failures[kind] += count - earlier;
-    flagged += count - earlier;
+    const gained = Math.min(count - earlier, failed - flagged);
+    arm.failures[kind] += gained;
+    flagged += gained;
   }
-  arm.failures.status5xx += Math.max(0, failed - flagged);
+  arm.failures.status5xx += failed - flagged;
 }

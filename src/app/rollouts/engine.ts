@@ -34,7 +34,8 @@ const TICK_MS = 250;
 /** A tick that comes later than this was not served: the process was stopped, or the machine asleep. */
 const MAX_PASSED_MS = 1000;
 const CLOCK_WRITE_MS = 1000;
-const EVIDENCE_WRITE_MS = 5000;
+/** The evidence of each release is written once in so many ticks: every five seconds. */
+const EVIDENCE_TICKS = 20;
 
 type Routing = Pick<Pipeline, 'inForce' | 'changeOverlay'>;
 
@@ -76,7 +77,7 @@ export class Rollouts {
   readonly #unreadable: ReadonlyMap<string, string>;
   #lastMs: number;
   #sinceClockWriteMs = 0;
-  #sinceEvidenceWriteMs = 0;
+  #ticks = 0;
   #writeProblem: string | undefined;
   #applying: Promise<void> | undefined;
   #applyProblem: string | undefined;
@@ -394,26 +395,25 @@ export class Rollouts {
     }
   }
 
-  /** Times, so that a crash costs a second at most; evidence, so that it costs a few. */
+  /** Times, so that a crash costs a second at most; evidence, a few of the releases at a time, so that it costs a few seconds. */
   #writeClocks(isLast: boolean, passedMs = 0): void {
     this.#sinceClockWriteMs += passedMs;
-    this.#sinceEvidenceWriteMs += passedMs;
+    this.#ticks++;
     const isProblem = this.#writeProblem !== undefined;
-    if (!isLast && !isProblem && this.#sinceClockWriteMs < CLOCK_WRITE_MS) return;
-    const running = new Map<string, RolloutState>();
-    const evidence = new Map<string, string>();
-    const withEvidence = isLast || this.#sinceEvidenceWriteMs >= EVIDENCE_WRITE_MS;
-    for (const { name, stored, analyst, analystRun } of this.#entries.values()) {
-      const { active, run } = stored.state;
-      if (active === undefined) continue;
-      running.set(name, stored.state);
-      if (withEvidence && analyst !== undefined && analystRun === run) evidence.set(name, `${run}\n${analyst.encode()}`);
-    }
-    this.#sinceClockWriteMs = 0;
-    if (withEvidence) this.#sinceEvidenceWriteMs = 0;
-    if (running.size === 0 && !isProblem) return;
+    const running = [...this.#entries.values()].filter(({ stored }) => stored.state.active !== undefined);
+    const evidence = new Map(
+      running
+        .filter(({ analyst, analystRun, stored }, index) => {
+          const isDue = isLast || (index + this.#ticks) % EVIDENCE_TICKS === 0;
+          return isDue && analyst !== undefined && analystRun === stored.state.run;
+        })
+        .map(({ name, analyst, analystRun }) => [name, `${analystRun}\n${analyst?.encode() ?? ''}`]),
+    );
+    const isDue = isLast || isProblem || this.#sinceClockWriteMs >= CLOCK_WRITE_MS;
+    if (!isProblem && (running.length === 0 || (!isDue && evidence.size === 0))) return;
+    if (isDue) this.#sinceClockWriteMs = 0;
     try {
-      saveClocks(this.#deps.state, running, evidence);
+      saveClocks(this.#deps.state, isDue ? new Map(running.map(({ name, stored }) => [name, stored.state])) : undefined, evidence);
       if (isProblem) this.#deps.logger.info('the state can be written again: releases go on');
       this.#writeProblem = undefined;
     } catch (error) {

@@ -162,13 +162,17 @@ export function saveRollouts(state: State, changed: ReadonlyMap<string, StoredRo
   state.putAll(documents, changes);
 }
 
-/** Times of the runs under way, and evidence that has been gathered since. @throws StateWriteError */
-export function saveClocks(state: State, running: ReadonlyMap<string, RolloutState>, evidence: ReadonlyMap<string, string>): void {
+/** Times of the runs under way, where they are given, and evidence that has been gathered since. @throws StateWriteError */
+export function saveClocks(
+  state: State,
+  running: ReadonlyMap<string, RolloutState> | undefined,
+  evidence: ReadonlyMap<string, string>,
+): void {
   const times: Record<string, readonly [run: number, step: number, stepMs: number, activeMs: number]> = {};
-  for (const [name, { run, active: under }] of running)
+  for (const [name, { run, active: under }] of running ?? [])
     if (under !== undefined) times[name] = [run, under.step, under.stepMs, under.activeMs];
   const documents = new Map([...evidence].map(([name, text]) => [EVIDENCE_PREFIX + name, text]));
-  documents.set(CLOCKS, JSON.stringify(times));
+  if (running !== undefined) documents.set(CLOCKS, JSON.stringify(times));
   state.putAll(documents, []);
 }
 

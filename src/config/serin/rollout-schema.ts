@@ -1,6 +1,6 @@
 /** The shape of a Rollout. What the shape cannot say is in rollout.ts. */
 import { z } from 'zod';
-import { bool, optional, text } from '../istio/fields.ts';
+import { bool, later, optional, text } from '../istio/fields.ts';
 import { WEEKDAYS } from './rollout-spec.ts';
 
 const headerRouteMatch = z.strictObject({
@@ -16,7 +16,7 @@ const step = z.strictObject({
   setWeight: optional(percentage),
   pause: optional(pause),
   setHeaderRoute: optional(z.strictObject({ name: optional(text), match: optional(cohort) })),
-  setMirrorRoute: optional(z.strictObject({ percentage: optional(percentage) })),
+  setMirrorRoute: later(z.strictObject({ percentage: optional(percentage) }), 'requests are not mirrored'),
   analysis: optional(analysisStep),
   bake: optional(z.strictObject({ duration: text })),
   stage: optional(

@@ -57,7 +57,7 @@ export interface RolloutStep {
   readonly setMirrorRoute?: { readonly percentage?: number };
   /** Waits for evidence that the next weight is safe. */
   readonly analysis?: { readonly atLeast?: string; readonly timeout?: string };
-  /** The stable version stays warm; guards go on. */
+  /** The stable version stays warm, for an instant way back. There is nobody left to compare with, so nothing is decided by evidence. */
   readonly bake?: { readonly duration: string };
   /** A cohort and a weight together, and what is waited for. */
   readonly stage?: RolloutStage;

@@ -49,7 +49,11 @@ describe('a good Rollout', () => {
   deadline: 2h
 `,
     );
-    expect(diagnostics).toEqual([]);
+    // What is not done yet is said, and nothing else is wrong.
+    expect(diagnostics.map(({ code, path }) => `${code} ${path}`)).toEqual([
+      'W_NOT_HONOURED spec.assignment.by',
+      'W_NOT_HONOURED spec.strategy.canary.steps[2].setMirrorRoute',
+    ]);
     expect(snapshot.rollouts).toHaveLength(1);
     expect(snapshot.rollouts[0]?.spec.strategy?.canary?.steps?.[3]).toEqual({ setWeight: 0.5 });
     expect(snapshot.rollouts[0]?.origin.line).toBe(6);
@@ -89,9 +93,9 @@ describe('mistakes', () => {
     [`{ ${PAIR}, approvals: [ops] }`, ['E_UNKNOWN_KEY spec.approvals']],
     [`{ ${PAIR}, strategy: {} }`, ['E_ONE_OF spec.strategy']],
     [`{ ${PAIR}, strategy: { canary: {} } }`, ['E_ONE_OF spec.strategy.canary']],
-    [`{ ${PAIR}, assignment: { by: user } }`, ['E_REQUIRED spec.assignment']],
+    [`{ ${PAIR}, assignment: { by: user } }`, ['E_REQUIRED spec.assignment', 'W_NOT_HONOURED spec.assignment.by']],
     [`{ ${PAIR}, assignment: { by: request, header: x } }`, ['E_ONE_OF spec.assignment.header']],
-    [`{ ${PAIR}, assignment: { by: user, header: "a b" } }`, ['E_HEADER_NAME spec.assignment.header']],
+    [`{ ${PAIR}, assignment: { by: user, header: "a b" } }`, ['W_NOT_HONOURED spec.assignment.by', 'E_HEADER_NAME spec.assignment.header']],
     [`{ ${PAIR}, deadline: soon }`, ['E_DURATION spec.deadline']],
     [`{ ${PAIR}, analysis: { errorTolerance: 0.1 } }`, ['E_CONFIG_RANGE spec.analysis.errorTolerance']],
     [`{ ${PAIR}, analysis: { rollbackRisk: 1 } }`, ['E_RANGE spec.analysis.rollbackRisk']],

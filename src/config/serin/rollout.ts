@@ -44,6 +44,9 @@ function checkAssignment(assignment: NonNullable<Parsed['assignment']>, place: P
   }
   if (header === undefined && cookie === undefined && sourceAddress !== true)
     place.error('E_REQUIRED', 'by: user needs what names a user', 'add header:, cookie: or sourceAddress: true');
+  place
+    .at('by')
+    .warn('W_NOT_HONOURED', 'users keep their version, but the analysis still counts requests: one user with many failures weighs as many');
   if (header !== undefined && !TOKEN.test(header))
     place.at('header').error('E_HEADER_NAME', `${show(header)} is no header name`, 'letters, digits and -, such as end-user');
   if (cookie !== undefined && !TOKEN.test(cookie))
@@ -151,7 +154,7 @@ function checkAnalysisStep(step: NonNullable<RolloutStep['analysis']>, weight: n
   if (weight === undefined || weight === 0)
     place.error('E_CONFIG_STEPS', 'at weight 0 the canary gets no request that could be compared', 'set a weight before the analysis');
   if (weight === 100)
-    place.error('E_CONFIG_STEPS', 'at weight 100 there is no stable version to compare with', 'use bake: { duration: … }; guards go on');
+    place.error('E_CONFIG_STEPS', 'at weight 100 there is no stable version to compare with', 'use bake: { duration: … }');
 }
 
 function checkCohort(match: readonly HeaderRouteMatch[] | undefined, place: Place): void {
