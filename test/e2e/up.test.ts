@@ -248,7 +248,7 @@ describe('a changed file', () => {
     await process.logged(/good again/);
   });
 
-  test('whose listener cannot be bound is refused, the old listeners stay', async () => {
+  test('whose listener cannot be bound is refused, the old listeners stay, and it is tried again', async () => {
     const taken = createServer();
     const port = await listen(taken);
     const process = await up({ v1: 100, v2: 0 });
@@ -256,7 +256,10 @@ describe('a changed file', () => {
     await process.logged(new RegExp(`refused, the last good one stays: listener ${port}: 0\\.0\\.0\\.0:${port} is in use`));
     expect((await ask(process.address('80'), { headers: { host: 'books.example' } })).body).toBe('v1');
     expect(await tally(process.address('mesh'), 10, REVIEWS)).toEqual({ v1: 10 });
+    // The file does not change again, but the address becomes free.
     await close(taken);
+    await process.logged(/configuration changed/);
+    expect((await ask({ host: '127.0.0.1', port }, { headers: { host: 'books.example' } })).body).toBe('v2');
   });
 
   test('SIGHUP reads it again now', async () => {
