@@ -58,6 +58,7 @@ async function started(logger = silentLogger(), overlay: Overlay = EMPTY_OVERLAY
       processes: {
         want: () => undefined,
         warmUp: () => Promise.resolve(),
+        coolDown: () => undefined,
         notReady: () => [],
         resolve: (table) => table,
         applied: () => undefined,

@@ -64,7 +64,7 @@ export interface PipelineDeps {
   readonly proxy: Pick<Proxy, 'apply'>;
   readonly dns: Pick<DnsResolver, 'resolve' | 'ready'>;
   readonly health: Pick<HealthChecker, 'apply'>;
-  readonly processes: Pick<Supervisor, 'want' | 'warmUp' | 'notReady' | 'resolve' | 'applied'>;
+  readonly processes: Pick<Supervisor, 'want' | 'warmUp' | 'coolDown' | 'notReady' | 'resolve' | 'applied'>;
   /** Serin's own environment, which commands and variables of processes refer to. */
   readonly hostEnv: HostEnv;
   readonly clock: Clock;
@@ -73,6 +73,8 @@ export interface PipelineDeps {
 
 /** Diagnostics of one refused reload that are logged; the rest are counted. */
 const MAX_LOGGED = 50;
+/** Between two tries of an address that was taken at a reload. */
+const LISTEN_RETRY_MS = 2000;
 
 export class Pipeline {
   readonly #deps: PipelineDeps;
@@ -83,6 +85,8 @@ export class Pipeline {
   #changes = 0;
   #onChange: () => void = () => undefined;
   #closed = false;
+  /** What the address that could not be taken at the last reload was refused with. */
+  #refusedAddress: string | undefined;
   #inForce: InForce;
   #reload: { readonly successful: boolean; readonly lastSuccessAtMs: number };
 
@@ -204,6 +208,11 @@ export class Pipeline {
     }).catch((error: unknown) => this.#deps.logger.error({ err: error }, 'cannot put changed addresses in force'));
   }
 
+  /** Resolves when every change that was asked for before has come into force, or was refused. */
+  async idle(): Promise<void> {
+    await this.#tail;
+  }
+
   /** Nothing comes into force after this; resolves when the change under way has ended. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -229,23 +238,38 @@ export class Pipeline {
       const wasRefused = !this.#reload.successful;
       if (!isSame) await this.#bringIntoForce(candidate);
       this.#reload = { successful: true, lastSuccessAtMs: clock.nowMs() };
+      this.#refusedAddress = undefined;
       if (!isSame) this.#log('configuration changed', before.effective, before.diagnostics);
       else if (wasRefused) logger.info({ version: candidate.compiled.version }, 'configuration is good again and as it was');
       return true;
     } catch (error) {
       this.#reload = { ...this.#reload, successful: false };
-      processes.want(before.effective);
       if (error instanceof ConfigError) {
         logRefused(logger, error.diagnostics);
       } else if (error instanceof NotReadyError) {
         logger.error({ code: error.code }, `new configuration refused, the last good one stays: ${error.message}`);
       } else if (error instanceof ListenError) {
-        logger.error({ code: error.code }, `new configuration refused, the last good one stays: ${describeListenError(error)}`);
+        this.#refuseAddress(error);
       } else {
         logger.error({ err: error }, 'new configuration refused, the last good one stays');
       }
       return false;
+    } finally {
+      processes.coolDown();
     }
+  }
+
+  /** Nothing tells when somebody else lets go of an address, so it is tried again now and then; said once. */
+  #refuseAddress(error: ListenError): void {
+    const { logger } = this.#deps;
+    if (error.message !== this.#refusedAddress) {
+      const again = `it is tried again every ${LISTEN_RETRY_MS / 1000} s`;
+      logger.error({ code: error.code }, `new configuration refused, the last good one stays: ${describeListenError(error)}; ${again}`);
+    }
+    this.#refusedAddress = error.message;
+    setTimeout(() => {
+      if (!this.#closed && !this.#reload.successful) void this.reload();
+    }, LISTEN_RETRY_MS).unref();
   }
 
   #read(): Promise<ReadResult> {

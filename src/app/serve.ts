@@ -62,7 +62,7 @@ export interface RunningServer {
   /** Reads the files again. @returns Whether what they say is in force. */
   reload(): Promise<boolean>;
   /**
-   * Resolves when every process is ready, or had its time to be.
+   * Resolves when every process is ready and gets its requests, or had its time to be.
    *
    * @returns Names of those that are not; undefined when the server was stopped meanwhile.
    */
@@ -153,6 +153,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       reload: () => pipeline.reload(),
       processesReady: async () => {
         const late = await processes.settled();
+        // Ready is one thing, in every worker's table another.
+        await pipeline.idle();
         return life.draining ? undefined : late;
       },
       stop: () => (stopped ??= stop()),

@@ -186,7 +186,10 @@ describe('warming up', () => {
     await supervisor.warmUp(more);
     await eventually(() => stateOf('reviews-v2-1')?.phase === 'ready', 'v2 is ready');
     expect(supervisor.notReady(more).map(({ version, why }) => [version.id, why])).toEqual([['default/reviews/v3', 'exit code 3']]);
+    // Other changes go on meanwhile.
     bring(snapshot);
+    expect(stateOf('reviews-v2-1')?.phase).toBe('ready');
+    supervisor.coolDown();
     await eventually(() => names().join(',') === 'reviews-v1-1', 'what was new is gone again');
   });
 });

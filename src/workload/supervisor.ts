@@ -111,7 +111,7 @@ export class Supervisor {
   /** Runs what the snapshot wants from now on. What it does not want any more is stopped once `applied` shows that it is out of the table. */
   want(snapshot: Snapshot): void {
     this.#wanted = wantedVersions(snapshot);
-    this.#warming = new Map();
+    this.#warming = new Map([...this.#warming].filter(([id]) => !this.#wanted.has(id)));
     this.#reconcile();
   }
 
@@ -120,6 +120,12 @@ export class Supervisor {
     this.#warming = new Map([...wantedVersions(snapshot)].filter(([id]) => !this.#wanted.has(id)));
     this.#reconcile();
     await this.#complete([...this.#warming.values()], () => this.#warming);
+  }
+
+  /** The end of warming up: what was started for it and is not wanted is stopped. */
+  coolDown(): void {
+    this.#warming = new Map();
+    this.#reconcile();
   }
 
   /** Versions that are new in the snapshot, and not all of their instances are ready. */
@@ -255,7 +261,7 @@ export class Supervisor {
   /** By version: the processes that get its requests. */
   #servingUnits(): ReadonlyMap<string, readonly Unit[]> {
     const serving = new Map<string, readonly Unit[]>();
-    for (const version of [...this.#wanted.values(), ...this.#warming.values()]) {
+    for (const version of this.#wanted.values()) {
       const ready = this.#unitsOf(version.id).filter(({ process, isRetiring }) => !isRetiring && process.phase === 'ready');
       const old = ready.filter(({ of }) => of.fingerprint !== version.fingerprint);
       const now = ready.filter(({ of }) => of.fingerprint === version.fingerprint).slice(0, instancesOf(version));
