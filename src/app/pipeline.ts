@@ -237,6 +237,8 @@ export class Pipeline {
       const isSame = candidate.compiled.version === before.compiled.version;
       const wasRefused = !this.#reload.successful;
       if (!isSame) await this.#bringIntoForce(candidate);
+      // What the overlay hides of the files is no change of the table, but of what there is when the overlay goes.
+      else this.#inForce = { ...before, ...candidate };
       this.#reload = { successful: true, lastSuccessAtMs: clock.nowMs() };
       this.#refusedAddress = undefined;
       if (!isSame) this.#log('configuration changed', before.effective, before.diagnostics);

@@ -39,7 +39,7 @@ export class Shifts {
       const release = now.overlay.releases[name];
       if (release !== undefined) {
         throw new ProblemError(409, 'E_CONFLICT', `Rollout ${release.rollout} moves ${name}`, {
-          hint: 'serin rollout status says how far it is; what it has promoted or taken back stays until its Rollout goes',
+          hint: 'serin rollout status says how far it is; what has ended stays in force until the files say the same, or its Rollout goes',
         });
       }
       return { ...now.overlay, shifts: { ...now.overlay.shifts, [name]: { weights } } };

@@ -135,7 +135,13 @@ export function obstacle(active: ActiveRun, situation: Situation): string | unde
 function next(state: Served, situation: Situation, why: string): Outcome {
   const { active } = state;
   const step = active.steps[active.step + 1];
-  if (step === undefined) return promoted(state, situation, 'engine', `${why}; all ${active.steps.length} steps are done`);
+  if (step === undefined)
+    return promoted(
+      state,
+      situation,
+      'engine',
+      `${why}; ${active.steps.length === 1 ? 'the step is' : `all ${active.steps.length} steps are`} done`,
+    );
   if (obstacle(active, situation) !== undefined) return unchanged(state);
   return enter(state, situation, step, 'step', 'engine', why);
 }

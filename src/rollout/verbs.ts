@@ -165,7 +165,7 @@ function promoteFully(state: RolloutState, active: ActiveRun, situation: Situati
   const skipped = Math.max(0, last - active.step);
   const free = released(state, active).active;
   const epoch = active.weight === FULL ? state.epoch : state.epoch + 1;
-  const steps = active.steps.map((step, index) => (index === last ? { title: step.title } : step));
+  const steps = active.steps.map((step, index) => (index === last ? { title: 'setWeight 100' } : step));
   return recorded(
     { ...state, epoch, active: { ...free, steps, step: last, stepMs: 0, weight: FULL, routes: [], mirror: 0 } },
     situation,

@@ -25,6 +25,7 @@ import { newState, releaseOf, type RolloutState, servingSubset } from '../../rol
 import type { HealthChecker } from '../../workload/health-check.ts';
 import type { Logger } from '../logger.ts';
 import type { InForce, Pipeline } from '../pipeline.ts';
+import { splitOf } from '../shifts.ts';
 import { type Change, type State, StateWriteError } from '../state.ts';
 import { Analyst } from './analyst.ts';
 import { ReadinessView } from './readiness.ts';
@@ -363,9 +364,17 @@ export class Rollouts {
       const { host } = stored;
       // Without its Rollout the files have the say again; the state is kept and shown.
       if (release === undefined || (spec === undefined && this.#pipeline !== undefined)) continue;
+      if (this.#isMadeFinal(stored)) continue;
       if (desired[host] === undefined || stored.state.active !== undefined) desired[host] = release;
     }
     return desired;
+  }
+
+  /** A release by hand has ended, and the files say themselves what it has come to: then they are in force. */
+  #isMadeFinal({ adHoc, host, state }: StoredRollout): boolean {
+    if (adHoc === undefined || state.active !== undefined || this.#pipeline === undefined) return false;
+    const shares = Object.entries(splitOf(this.#pipeline.inForce.base, host)).filter(([, weight]) => weight > 0);
+    return shares.length === 1 && shares[0]?.[0] === servingSubset(state);
   }
 
   /** The overlay becomes what the states say. One change at a time; a change that comes meanwhile is in the next one. */
