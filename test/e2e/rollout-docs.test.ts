@@ -1,0 +1,27 @@
+/** docs/rollouts.md: its YAML is valid, its links lead somewhere, its verbs are there. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadText } from '../../src/config/load.ts';
+import { VERBS } from '../../src/rollout/verbs.ts';
+import { brokenLinks, codeBlocks } from '../helpers/markdown.ts';
+import { ROOT } from '../helpers/moved-clone.ts';
+
+const FILE = join(ROOT, 'docs/rollouts.md');
+const TEXT = await readFile(FILE, 'utf8');
+
+test('its YAML is valid', () => {
+  const examples = codeBlocks(TEXT).filter((block) => block.language === 'yaml');
+  expect(examples).toHaveLength(2);
+  for (const { text } of examples) {
+    const { diagnostics, snapshot } = loadText('docs/rollouts.md', text);
+    // The first one releases a service that is described elsewhere.
+    expect(diagnostics.map(({ code }) => code).filter((code) => code !== 'W_UNKNOWN_HOST')).toEqual([]);
+    expect(snapshot.rollouts).toHaveLength(1);
+  }
+});
+
+test('its links lead somewhere, and every verb is explained', async () => {
+  expect(await brokenLinks(FILE)).toEqual([]);
+  for (const verb of VERBS) expect(TEXT).toContain(`\`${verb}`);
+});
