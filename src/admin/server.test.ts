@@ -365,6 +365,35 @@ test('every answer carries the security headers and no CORS header', async () =>
   }
 });
 
+describe('rollouts', () => {
+  const path = '/api/v1/rollouts/default/reviews';
+  const post = (verb: string, body = '{}', headers: Record<string, string> = {}): Promise<Answer> =>
+    send('POST', `${path}/${verb}`, { ...AUTH, ...JSON_TYPE, ...headers }, body);
+
+  test('a Rollout has its revision as ETag; a verb hands on what it was asked, and on which terms', async () => {
+    const found = await send('GET', path, AUTH);
+    expect(found).toMatchObject({ status: 200, headers: { etag: '"7"' } });
+    const promoted = await post('promote', '{"full":true}', { 'if-match': '"7"', 'idempotency-key': 'k' });
+    expect(promoted).toMatchObject({ status: 200, headers: { etag: '"8"' } });
+    expect(promoted.json()['spec']).toEqual({ verb: 'promote', full: true, ifMatch: '"7"', idempotencyKey: 'k' });
+  });
+
+  test.each<[what: string, answer: () => Promise<Answer>, status: number, code: string]>([
+    ['an unknown verb', () => post('promot'), 404, 'E_NOT_FOUND'],
+    ['a GET of a verb', () => send('GET', `${path}/promote`, AUTH), 405, 'E_ADMIN_METHOD'],
+    ['a field nobody knows', () => post('start', '{"too":"v2"}'), 422, 'E_REQUEST_INVALID'],
+    ['an empty subset', () => post('start', '{"to":""}'), 422, 'E_REQUEST_INVALID'],
+    ['a key with a space', () => post('start', '{}', { 'idempotency-key': 'a b' }), 422, 'E_REQUEST_INVALID'],
+    ['a name in capitals', () => send('GET', '/api/v1/rollouts/default/Reviews', AUTH), 422, 'E_NAME'],
+    ['a name that is a path', () => send('GET', '/api/v1/rollouts/default/..%2fx', AUTH), 404, 'E_ADMIN_PATH'],
+    ['no token', () => send('POST', `${path}/abort`, { 'content-type': 'application/json' }, '{}'), 401, 'E_ADMIN_UNAUTHORIZED'],
+  ])('%s is refused', async (_what, answer, status, code) => {
+    const refused = await answer();
+    expect(refused.status).toBe(status);
+    expect(refused.json()['code']).toBe(code);
+  });
+});
+
 describe('listening', () => {
   test.each(['0.0.0.0', '::', '192.168.0.1', 'example.com'])('refuses %s', async (host) => {
     await expect(startAdmin(ports, TOKEN, { host, port: 0 })).rejects.toMatchObject({ code: 'E_ADMIN_EXPOSED' });
