@@ -21,10 +21,27 @@ describe('parseDuration', () => {
     expect(parseDuration(text)).toBe(ms);
   });
 
-  test.each(['', '5', '5 minutes', '-1s', '+1s', '1:30', '1e9d', '1d', '1m30', '1,000s', 's', '.s', '1 s', '1S', ' 1s', '1s ', '1s\n', 'infinity', '9'.repeat(40) + 'h'])(
-    '%j is none',
-    (text) => {
-      expect(parseDuration(text)).toBeUndefined();
-    },
-  );
+  test.each([
+    '',
+    '5',
+    '5 minutes',
+    '-1s',
+    '+1s',
+    '1:30',
+    '1e9d',
+    '1d',
+    '1m30',
+    '1,000s',
+    's',
+    '.s',
+    '1 s',
+    '1S',
+    ' 1s',
+    '1s ',
+    '1s\n',
+    'infinity',
+    '9'.repeat(40) + 'h',
+  ])('%j is none', (text) => {
+    expect(parseDuration(text)).toBeUndefined();
+  });
 });
