@@ -109,7 +109,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const dns = parts.add(
       new DnsResolver({ clock, onChange: () => pipeline.refreshNames(), onTrouble: (state) => logName(logger, state) }),
     );
-    const rollouts = parts.add(new Rollouts({ proxy, health, state, clock, logger }));
+    const rollouts = parts.add(new Rollouts({ proxy, health, processes, state, clock, logger }));
     const pipeline = parts.add(
       new Pipeline(
         { paths, listen, mesh, sharesPorts: workers > 1, proxy, dns, health, processes, hostEnv, clock, logger },

@@ -110,6 +110,7 @@ async function engine(): Promise<Rollouts> {
   const rollouts = new Rollouts({
     proxy: { stats: world.stats, health: world.board },
     health: { states: () => [] },
+    processes: { states: () => [] },
     state: fragile,
     clock,
     logger: silentLogger(),

@@ -23,6 +23,7 @@ import type { Situation } from '../../rollout/situation.ts';
 import { FULL } from '../../rollout/spec.ts';
 import { newState, releaseOf, type RolloutState, servingSubset } from '../../rollout/state.ts';
 import type { HealthChecker } from '../../workload/health-check.ts';
+import type { Supervisor } from '../../workload/supervisor.ts';
 import type { Logger } from '../logger.ts';
 import type { InForce, Pipeline } from '../pipeline.ts';
 import { splitOf } from '../shifts.ts';
@@ -43,6 +44,7 @@ type Routing = Pick<Pipeline, 'inForce' | 'changeOverlay'>;
 export interface RolloutsDeps {
   readonly proxy: Pick<Proxy, 'stats' | 'health'>;
   readonly health: Pick<HealthChecker, 'states'>;
+  readonly processes: Pick<Supervisor, 'states'>;
   readonly state: State;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -186,6 +188,8 @@ export class Rollouts {
     this.#write(new Map([[entry, result]]), new Map([[entry, { ...changed, answers }]]));
     this.#entries.set(name, entry);
     await this.#apply();
+    // The answer shows how it is now.
+    this.#look(0, entry);
     return undefined;
   }
 
@@ -228,7 +232,7 @@ export class Rollouts {
 
   #look(passedMs: number, only?: Entry): void {
     const now = this.#routing.inForce;
-    this.#view.look(now, this.#deps.health.states());
+    this.#view.look(now, this.#deps.health.states(), this.#deps.processes.states());
     this.#movers = new Map(
       [...this.#entries.values()].filter(({ stored }) => stored.state.active !== undefined).map(({ name, stored }) => [stored.host, name]),
     );

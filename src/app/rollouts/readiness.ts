@@ -1,9 +1,10 @@
 /** Whether a version of a service can take requests: it has an endpoint that is not known to be unhealthy. */
-import { serviceIndex, subsetEndpoints, type ServiceIndex } from '../../config/services.ts';
+import { serviceIndex, subsetEndpoints, subsetProcesses, type ServiceIndex } from '../../config/services.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../../config/snapshot.ts';
 import type { Readiness } from '../../rollout/situation.ts';
 import type { Cluster, RoutingTable } from '../../routing/table.ts';
 import type { EndpointHealth } from '../../workload/health-check.ts';
+import type { ProcessState } from '../../workload/supervisor.ts';
 import type { InForce } from '../pipeline.ts';
 
 const READY: Readiness = { isReady: true, reason: '' };
@@ -14,10 +15,12 @@ export class ReadinessView {
   #services: ServiceIndex = serviceIndex(EMPTY_SNAPSHOT);
   #table: RoutingTable | undefined;
   #clusters: ReadonlyMap<string, readonly Cluster[]> = new Map();
+  /** By the id of the version they run. */
+  #processes: ReadonlyMap<string, readonly ProcessState[]> = new Map();
   #health: ReadonlyMap<string, EndpointHealth> = new Map();
 
   /** @param health What active checks have found; endpoints without a check count as healthy. */
-  look({ effective, table }: InForce, health: readonly EndpointHealth[]): void {
+  look({ effective, table }: InForce, health: readonly EndpointHealth[], processes: readonly ProcessState[]): void {
     if (this.#snapshot !== effective) {
       this.#snapshot = effective;
       this.#services = serviceIndex(effective);
@@ -26,6 +29,7 @@ export class ReadinessView {
       this.#table = table;
       this.#clusters = Map.groupBy(table.clusters, ({ host }) => host);
     }
+    this.#processes = Map.groupBy(processes, ({ namespace, service, version }) => `${namespace}/${service}/${version}`);
     this.#health = new Map(health.map((state) => [`${state.host} ${state.address} ${state.port}`, state]));
   }
 
@@ -58,6 +62,9 @@ export class ReadinessView {
       failure ||= state === undefined || state.checks === 0 ? 'not checked yet' : (state.detail ?? 'its health check fails');
     }
     if (known.length > 0) return { isReady: false, reason: `${subset} has no healthy endpoint: ${failure}` };
+    const own = subsetProcesses(service, found.labels ?? {}).flatMap(({ id }) => this.#processes.get(id) ?? []);
+    if (own.some(({ phase }) => phase === 'ready')) return READY;
+    if (own.length > 0) return { isReady: false, reason: `no process of ${subset} is ready: ${own[0]?.detail || (own[0]?.phase ?? '')}` };
     if (subsetEndpoints(service, found).length > 0) return READY;
     return { isReady: false, reason: `${subset} has no endpoint` };
   }
