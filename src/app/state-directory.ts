@@ -6,6 +6,8 @@
  *     lock.db           held by the one daemon of this directory (state-lock.ts)
  *     daemon.json       pid and admin address of that daemon, for clients and for "locked by pid N"
  *     token             bearer token of the admin API (token.ts)
+ *     processes.json    pids of the processes Serin runs (workload/process-record.ts)
+ *     logs/, pipes/     what those print, and where their output is picked up
  *
  * Everything is 0600; the directory is created 0700. An existing directory's mode is the user's business and only warned about.
  */

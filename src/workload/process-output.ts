@@ -6,7 +6,6 @@
  * A process is never made to wait for its own output, so a flood has to be left out rather than held back: beyond RATE a second for a version, chunks
  * are dropped whole, before anything is made of them, and a line says how many bytes. Of a very long line the beginning is kept.
  */
-import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import type { RotatingLog } from './process-log.ts';
 
@@ -72,15 +71,16 @@ export class ProcessOutput {
     return this.#tail;
   }
 
-  read(stream: Readable, name: 'out' | 'err', pid: number): void {
+  /** What to do with the bytes of one of its streams, and with their end; the bytes are not kept. */
+  reader(name: 'out' | 'err', pid: () => number): { readonly onBytes: (bytes: Buffer) => void; readonly onEnd: () => void } {
     const lines = new LineSplitter();
-    stream.on('data', (chunk: Buffer) => {
-      if (this.#log.admits(chunk.length)) this.#take(pid, name, lines.split(chunk));
-      else lines.skip();
-    });
-    stream.on('close', () => this.#take(pid, name, lines.end()));
-    // A pipe that breaks is the end of the output, no more.
-    stream.on('error', () => undefined);
+    return {
+      onBytes: (bytes) => {
+        if (this.#log.admits(bytes.length)) this.#take(pid(), name, lines.split(bytes));
+        else lines.skip();
+      },
+      onEnd: () => this.#take(pid(), name, lines.end()),
+    };
   }
 
   #take(pid: number, name: string, lines: readonly string[]): void {

@@ -10,11 +10,13 @@ import { seededRandom } from '../base/random.ts';
 import type { RunSpec } from '../config/resources.ts';
 import { RotatingLog } from './process-log.ts';
 import { OutputLog } from './process-output.ts';
+import { PipeMaker } from './process-pipe.ts';
 import { PortPool } from './process-port.ts';
 import { ManagedProcess, type ProcessEndpoint, type ProcessEvent, type ProcessPhase } from './process.ts';
 
 let directory: string;
 let program: string;
+let pipes: PipeMaker;
 let events: ProcessEvent[];
 let phases: string[];
 let groups: string[];
@@ -24,6 +26,7 @@ const managed: ManagedProcess[] = [];
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'serin-process-'));
   program = writeProgram(directory);
+  pipes = new PipeMaker(directory, tmpdir());
   [events, phases, groups, changed] = [[], [], [], () => undefined];
 });
 
@@ -44,6 +47,7 @@ function start(env: Record<string, string>, changes: Partial<RunSpec> = {}): Man
       random,
       hostEnv: { PATH: process.env['PATH'], HOME: '/home/me', SERIN_TOKEN: 'secret' },
       ports: new PortPool(random),
+      pipes,
       onGroup: (change, pid) => groups.push(`${change} ${pid}`),
       onChange: () => {
         phases.push(one.phase);

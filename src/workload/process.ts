@@ -11,6 +11,7 @@
  * 5. Stopping: SIGTERM to the group, and SIGKILL after `stopTimeout` to what is left of it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { parseDuration } from '../base/duration.ts';
 import type { Random } from '../base/random.ts';
@@ -19,6 +20,7 @@ import { type HostEnv, planProgram, type Program } from '../config/run-host.ts';
 import { Backoff } from './process-backoff.ts';
 import { groupEnds, signalGroup } from './process-group.ts';
 import { type OutputLog, ProcessOutput } from './process-output.ts';
+import type { PipeMaker } from './process-pipe.ts';
 import type { PortPool } from './process-port.ts';
 import { pause, untilReady } from './process-ready.ts';
 
@@ -56,6 +58,7 @@ export interface ProcessDeps {
   readonly random: Random;
   readonly hostEnv: HostEnv;
   readonly ports: PortPool;
+  readonly pipes: PipeMaker;
   /** Told of every group that starts and that has ended. */
   readonly onGroup: (change: 'started' | 'ended', pid: number, name: string) => void;
   /** Its phase has changed. */
@@ -188,21 +191,25 @@ export class ManagedProcess {
 
   async #live({ file, args, env, directory }: Program, port: number): Promise<Attempt> {
     const { clock, onGroup } = this.#deps;
-    this.#starts++;
-    const child = spawn(file, args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true, windowsHide: true });
+    const output = new ProcessOutput(this.#start.log);
+    let pid: number | undefined;
+    const { ends, ended: outputEnded } = await this.#openPipes(output, () => pid ?? 0);
+    let child: ChildProcess;
+    try {
+      if (this.#stopping.signal.aborted) return failed('stopped');
+      this.#starts++;
+      child = spawn(file, args, { cwd: directory, env, stdio: ['ignore', ...ends], detached: true });
+    } finally {
+      // The process has its own hold on them, or there is none.
+      for (const end of ends) end.destroy();
+    }
     const ended = endOf(child);
-    const { pid } = child;
+    pid = child.pid;
     // It could not be started; the error event says why.
     if (pid === undefined) return failed(await ended);
     onGroup('started', pid, this.name);
     this.#child = child;
     this.#startedAtMs = clock.monotonicMs();
-    const output = new ProcessOutput(this.#start.log);
-    output.read(child.stdout, 'out', pid);
-    output.read(child.stderr, 'err', pid);
-    const outputEnded = new Promise((resolve) => {
-      child.once('close', resolve);
-    });
 
     const notReady = await this.#becomesReady(pid, port, ended);
     let wasReady = false;
@@ -223,6 +230,24 @@ export class ManagedProcess {
     return notReady === undefined || notReady === ENDED
       ? { wasReady, how, pid, output: tail }
       : { wasReady, why: notReady, pid, output: tail };
+  }
+
+  /** @returns The process's ends of its two streams, and when both have ended. */
+  async #openPipes(
+    output: ProcessOutput,
+    pid: () => number,
+  ): Promise<{ readonly ends: readonly Socket[]; readonly ended: Promise<unknown> }> {
+    const open = async (name: 'out' | 'err'): Promise<{ readonly end: Socket; readonly ended: Promise<void> }> => {
+      const { onBytes, onEnd } = output.reader(name, pid);
+      const ended = Promise.withResolvers<void>();
+      const end = await this.#deps.pipes.open(onBytes, () => {
+        onEnd();
+        ended.resolve();
+      });
+      return { end, ended: ended.promise };
+    };
+    const opened = [await open('out'), await open('err')];
+    return { ends: opened.map(({ end }) => end), ended: Promise.all(opened.map(({ ended }) => ended)) };
   }
 
   /** @returns Undefined when it is ready; `ENDED` when it ended first; else why it was ended. */

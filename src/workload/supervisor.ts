@@ -15,6 +15,7 @@ import type { HostEnv } from '../config/run-host.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { Cluster, RoutingTable } from '../routing/table.ts';
 import { ProcessLogs } from './process-logs.ts';
+import { PipeMaker } from './process-pipe.ts';
 import { PortPool } from './process-port.ts';
 import { pause } from './process-ready.ts';
 import { type Orphan, ProcessRecord } from './process-record.ts';
@@ -75,6 +76,7 @@ interface Unit {
 export class Supervisor {
   readonly #deps: SupervisorDeps;
   readonly #ports: PortPool;
+  readonly #pipes: PipeMaker;
   readonly #record: ProcessRecord;
   readonly #watchdog = new Watchdog();
   readonly #logs: ProcessLogs;
@@ -97,6 +99,7 @@ export class Supervisor {
   constructor(deps: SupervisorDeps) {
     this.#deps = deps;
     this.#ports = new PortPool(deps.random);
+    this.#pipes = new PipeMaker(deps.stateDirectory, deps.hostEnv['TMPDIR'] ?? '/tmp');
     const onProblem = (why: string): void => deps.onEvent({ kind: 'problem', why });
     this.#logs = new ProcessLogs(deps.stateDirectory, deps.clock, onProblem);
     this.#record = new ProcessRecord(deps.stateDirectory, onProblem);
@@ -191,6 +194,7 @@ export class Supervisor {
     await Promise.all([...this.#units.values()].flat().map(({ process }) => process.stop()));
     await Promise.all(this.#retiring);
     await this.#logs.close();
+    this.#pipes.close();
     this.#watchdog.close();
   }
 
@@ -236,6 +240,7 @@ export class Supervisor {
       random,
       hostEnv,
       ports: this.#ports,
+      pipes: this.#pipes,
       onGroup: (change, pid, name) => {
         if (change === 'started') {
           this.#watchdog.add(pid);
