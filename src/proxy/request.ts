@@ -889,7 +889,9 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
     // What the client broke off or broke says nothing about the version.
     if (observation !== undefined && this.#flag !== 'DC' && this.#flag !== 'DPE') {
       const isBad = this.#status >= 500 || this.#flag !== undefined;
-      (isBad ? observation.bad : observation.good).record(this.#status, this.#context.now() - this.#startedAt);
+      const arm = isBad ? observation.bad : observation.good;
+      arm.record(this.#status, this.#context.now() - this.#startedAt);
+      if (this.#flag !== undefined) arm.flag(this.#flag, this.#status);
     }
     if (this.#choice !== undefined) counters.activeAdd(-1);
     if (this.#endpoint !== undefined) this.#endpoint.active--;
