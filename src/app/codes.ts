@@ -45,6 +45,7 @@ export const PROGRAM_CODES = {
   E_SHIFT_INVALID: 'a shift names no subset or has no weights that can be used',
   E_NOT_FOUND: 'there is no such thing',
   E_NOT_READY: 'not every listener is bound, or no configuration is in force',
+  E_PROC_NOT_READY: 'a version that is new in the files did not become ready; the last good configuration stays',
   E_SHUTTING_DOWN: 'the program is about to end',
   E_APPLY: 'the data plane did not take the change; what was in force stays',
   E_INTERNAL: 'a mistake in Serin; see its log',
