@@ -44,6 +44,12 @@ export const PROGRAM_CODES = {
   E_REQUEST_INVALID: 'a request has the wrong shape',
   E_SHIFT_INVALID: 'a shift names no subset or has no weights that can be used',
   E_NOT_FOUND: 'there is no such thing',
+  // releases
+  E_CONFLICT: 'the release is in a state that does not allow it; the answer names the state',
+  E_BLOCKED: 'something else moves the host',
+  E_FROZEN: 'a freeze window forbids it now',
+  E_TARGET_UNHEALTHY: 'the version has no healthy endpoint to send requests to',
+  E_STALE: 'the release has changed since it was read (If-Match)',
   E_NOT_READY: 'not every listener is bound, or no configuration is in force',
   E_PROC_NOT_READY: 'a version that is new in the files did not become ready; the last good configuration stays',
   E_SHUTTING_DOWN: 'the program is about to end',
