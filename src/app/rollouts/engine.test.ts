@@ -311,9 +311,10 @@ test('nothing starts in a freeze, beside a shift by hand, or when it is not to s
   expect(await rollouts.command(NAME, { verb: 'start', by: 'test' })).toBeUndefined();
 });
 
-test('a tick of 1,000 releases under way takes less than 100 ms', { timeout: 60_000 }, async () => {
+/** What a tick costs with so many releases under way, ms: the lower quartile, so that it is not what else the machine was doing. */
+async function tickCostMs(releases: number): Promise<number> {
   const services = Array.from(
-    { length: 1000 },
+    { length: releases },
     (_, index) =>
       `  s${index}: { versions: { v1: http://127.0.0.1:1, v2: http://127.0.0.1:2 }, routes: [{ to: v1 }], rollout: { stable: v1, canary: v2, steps: [{ setWeight: 10 }, { pause: {} }, { setWeight: 100 }] } }`,
   );
@@ -323,7 +324,7 @@ test('a tick of 1,000 releases under way takes less than 100 ms', { timeout: 60_
   const writer = new StatsWriter(0, 1);
   const costs: number[] = [];
   for (let round = 0; round < 24; round++) {
-    for (let index = 0; index < 1000; index++) {
+    for (let index = 0; index < releases; index++) {
       const name = `default/s${index}`;
       const epoch = rollouts.find(name)?.stored.state.epoch ?? 0;
       for (const [subset, count] of [
@@ -340,8 +341,11 @@ test('a tick of 1,000 releases under way takes less than 100 ms', { timeout: 60_
     await rollouts.tick();
     costs.push(performance.now() - startedAt);
   }
-  expect(rollouts.list().filter(({ stored }) => phaseOf(stored.state) === 'Paused')).toHaveLength(1000);
-  // The lower quartile of the later ticks: what it costs, not what else the machine was doing.
-  const quartile = costs.slice(8).toSorted((a, b) => a - b)[4] ?? Number.POSITIVE_INFINITY;
-  expect(quartile).toBeLessThan(100);
+  expect(rollouts.list().filter(({ stored }) => phaseOf(stored.state) === 'Paused')).toHaveLength(releases);
+  return costs.slice(8).toSorted((x, y) => x - y)[4] ?? Number.POSITIVE_INFINITY;
+}
+
+test('a tick costs in proportion to the releases under way: 1,000 are not held up by each other', { timeout: 120_000 }, async () => {
+  const few = await tickCostMs(100);
+  expect(await tickCostMs(1000)).toBeLessThan(30 * few);
 });
