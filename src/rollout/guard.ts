@@ -8,8 +8,8 @@
  * guard takes a moment to arrive) is evidence the analysis has a tick later; it is never counted twice, because the next guard starts from
  * the analysis.
  *
- * Cost: a few increments a request; the 23 components are looked at only when a canary request turns out bad, since nothing else can
- * bring the proof.
+ * Cost: a few increments and additions a request. The 23 components are looked at only when they could have reached the proof: each request raises
+ * the evidence by at most its largest bet, and those are added up from one look to the next.
  */
 import { logAdd, logSum } from '../stats/log-sum.ts';
 import { QUANTILES } from './analysis-spec.ts';
@@ -66,6 +66,11 @@ export class GuardWatch {
   readonly #all: readonly Float64Array[];
   readonly #moved: Float64Array;
 
+  /** By metric and cell: the most one request can add to the evidence. */
+  readonly #gains = new Float64Array(GUARD_COUNTS);
+  /** What can be missing to the proof at least, by this worker's share of it. */
+  #missing = 0;
+
   /**
    * @param own  This worker's counts, `GUARD_COUNTS` zeros.
    * @param all  Every worker's, this one's included, in shared memory: the proof is of all requests together, as the analysis would see it.
@@ -75,28 +80,32 @@ export class GuardWatch {
     this.#own = own;
     this.#all = all;
     this.#moved = new Float64Array(guard.components.length);
+    for (let metric = 0; metric < METRICS; metric++) {
+      for (let i = rollbackFrom(metric); i < rollbackFrom(metric) + rollbackCount(metric); i++) {
+        for (let cell = 0; cell < 4; cell++) {
+          const at = 4 * metric + cell;
+          this.#gains[at] = Math.max(this.#gains[at] ?? 0, guard.bets[4 * i + cell] ?? 0);
+        }
+      }
+    }
+    this.isProved();
   }
 
   /**
    * Whether one request failed; by user: only a user's first failure (user-ledger.ts).
    *
-   * @returns True when the rollback is proved.
+   * @returns True when the rollback is proved. With several workers the one that has seen most of it may say so a few requests later.
    */
   recordFailure(isCanary: boolean, hasFailed: boolean): boolean {
     this.#count(0, isCanary, hasFailed);
-    return isCanary && hasFailed && this.isProved();
+    return this.#missing <= 0 && this.isProved();
   }
 
   /** Latency of one request that did not fail (bucket of telemetry/histogram.ts); by user: only a user's first. True when the rollback is proved. */
   recordLatency(isCanary: boolean, bucket: number): boolean {
     const buckets = isCanary ? this.#guard.canaryBuckets : this.#guard.stableBuckets;
-    let isSlow = false;
-    for (let i = 0; i < buckets.length; i++) {
-      const above = bucket > (buckets[i] ?? 0);
-      isSlow ||= above;
-      this.#count(1 + i, isCanary, above);
-    }
-    return isCanary && isSlow && this.isProved();
+    for (let i = 0; i < buckets.length; i++) this.#count(1 + i, isCanary, bucket > (buckets[i] ?? 0));
+    return this.#missing <= 0 && this.isProved();
   }
 
   /** log E with the counts of all workers. */
@@ -123,12 +132,16 @@ export class GuardWatch {
   }
 
   isProved(): boolean {
-    return this.evidence() >= this.#guard.threshold;
+    const missing = this.#guard.threshold - this.evidence();
+    // Of several workers, one at least brings its part of what is missing; hence the division.
+    this.#missing = missing / this.#all.length;
+    return missing <= 0;
   }
 
   #count(metric: number, isCanary: boolean, isBad: boolean): void {
     const at = 4 * metric + (isCanary ? 0 : 2) + (isBad ? 0 : 1);
     this.#own[at] = (this.#own[at] ?? 0) + 1;
+    this.#missing -= this.#gains[at] ?? 0;
   }
 
   #sum(at: number): number {
