@@ -51,10 +51,13 @@ export function engineCost(): EngineCost {
   return { tickUs: Math.min(...times), encodedBytes, memoryBytes, boundaryError: boundaryError() };
 }
 
+/** A day of little traffic takes many ticks and has nothing of its own to lose in a restart. */
+const BUSY_WORLDS = SCENARIOS.filter((each) => !each.low);
+
 /** Whether a run that is written down and read back at random ticks takes the same decisions as one that is not. */
 export function restartIsUnseen(replication: number): boolean {
-  const world = SCENARIOS[replication % SCENARIOS.length];
-  if (world === undefined || world.low) return true;
+  const world = BUSY_WORLDS[replication % BUSY_WORLDS.length];
+  if (world === undefined) throw new Error('no worlds');
   const run = (restarts: boolean): string => {
     const rng = new Rng(seedOf(world.index, replication));
     const weather = world.world(rng);
