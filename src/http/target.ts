@@ -55,28 +55,34 @@ export function normalizePath(path: string, options: PathOptions): string | Http
   }
   if (normal.includes('/.')) {
     const withoutDots = removeDotSegments(normal);
-    if (withoutDots === undefined) return ERRORS.pathAboveRoot;
-    normal = withoutDots;
+    if (withoutDots.climbsAboveRoot) return ERRORS.pathAboveRoot;
+    normal = withoutDots.path;
   }
   if (options.mergeSlashes && normal.includes('//')) normal = normal.replace(/\/{2,}/g, '/');
   return normal;
 }
 
-/** RFC 3986 §5.2.4, except that a `..` with nothing left to remove is refused instead of ignored. */
-function removeDotSegments(path: string): string | undefined {
+/**
+ * Without `.` and `..` segments (RFC 3986 §5.2.4); empty segments stay.
+ *
+ * @param path  Begins with `/`.
+ * @returns     The path, and whether a `..` had nothing left to remove; it goes nowhere, and the caller may refuse it.
+ */
+export function removeDotSegments(path: string): { readonly path: string; readonly climbsAboveRoot: boolean } {
   const kept: string[] = [];
-  const segments = path.split('/').slice(1);
+  let climbsAboveRoot = false;
+  const segments = path.slice(1).split('/');
   for (const [position, segment] of segments.entries()) {
     const isLast = position === segments.length - 1;
-    if (segment === '..') {
-      if (kept.length === 0) return undefined;
-      kept.pop();
-      if (isLast) kept.push('');
-    } else if (segment === '.') {
-      if (isLast) kept.push('');
-    } else {
+    if (segment !== '.' && segment !== '..') {
       kept.push(segment);
+      continue;
     }
+    if (segment === '..') {
+      climbsAboveRoot ||= kept.length === 0;
+      kept.pop();
+    }
+    if (isLast) kept.push('');
   }
-  return `/${kept.join('/')}`;
+  return { path: `/${kept.join('/')}`, climbsAboveRoot };
 }

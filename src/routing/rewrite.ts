@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { removeDotSegments } from '../http/target.ts';
 import type { Rewrite, RouteMatch, UriMatch } from './table.ts';
 
 /**
@@ -56,14 +57,5 @@ function regexReplace(pattern: string, substitution: string, path: string): stri
 /** Dot segments only; `//` stays, `..` at the root goes nowhere. The result starts with `/` unless it is `*`. */
 export function resolveDotSegments(path: string): string {
   const absolute = path.startsWith('/') || path === '*' ? path : `/${path}`;
-  if (!/\/\.{1,2}(?:\/|$)/.test(absolute)) return absolute;
-  const kept: string[] = [];
-  const segments = absolute.slice(1).split('/');
-  for (const [index, segment] of segments.entries()) {
-    const isLast = index === segments.length - 1;
-    if (segment === '..') kept.pop();
-    if (segment !== '.' && segment !== '..') kept.push(segment);
-    else if (isLast) kept.push('');
-  }
-  return `/${kept.join('/')}`;
+  return /\/\.{1,2}(?:\/|$)/.test(absolute) ? removeDotSegments(absolute).path : absolute;
 }
