@@ -21,7 +21,6 @@ export function isDns1123Subdomain(text: string): boolean {
 export function hostProblem(text: string): string | undefined {
   if (text === '') return 'is empty';
   if (text.length > 255) return `has ${text.length} characters, 255 are allowed`;
-  // eslint-disable-next-line no-control-regex
   if (/[^\x00-\x7f]/.test(text)) return `has letters outside ASCII; write it as ${toPunycode(text)}`;
   const labels = (text.endsWith('.') ? text.slice(0, -1) : text).split('.');
   for (const label of labels) {

@@ -12,7 +12,7 @@ import { DeadlineWheel } from './deadline-wheel.ts';
 import type { DataPlaneSettings } from './options.ts';
 
 /** One read of an upstream socket. Twice 64 KiB per direction stays within the 256 KiB of reliability P69. */
-const READ_BYTES = 65_536;
+export const READ_BYTES = 65_536;
 const SPARE_BUFFERS = 32;
 
 export interface AfterTurn {

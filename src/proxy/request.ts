@@ -18,6 +18,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { BUCKETS, bucketOf } from '../base/bucket.ts';
+import type { ReleaseAssignment, ReleaseKey } from '../config/release.ts';
 import { BodyReader } from '../http/body-reader.ts';
 import type { BodyFraming } from '../http/body-reader.ts';
 import { isForwardableTrailer } from '../http/chunked.ts';
@@ -37,12 +38,13 @@ import type { Hit } from '../routing/matcher.ts';
 import { redirectLocation } from '../routing/redirect.ts';
 import type { RequestView } from '../routing/request-view.ts';
 import { rewritePath } from '../routing/rewrite.ts';
-import type { Assignment, AssignmentKey, RouteMatch } from '../routing/table.ts';
+import type { RouteMatch } from '../routing/table.ts';
 import { pickCluster } from '../routing/weighted-pick.ts';
 import type { ResponseFlag } from '../telemetry/response-flag.ts';
 import { FAILURES, answerText, failureAnswer } from './answer.ts';
 import type { Answer, Failure } from './answer.ts';
 import type { EndpointRuntime } from './cluster-runtime.ts';
+import { READ_BYTES } from './context.ts';
 import type { DataPlaneContext } from './context.ts';
 import type { Generation } from './generation.ts';
 import { acceptsTrailers, requestText } from './request-text.ts';
@@ -351,7 +353,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   }
 
   /** Uniform in [0, 1): an independent draw, or the middle of the user's bucket. */
-  #ratio(assignment: Assignment | undefined): number {
+  #ratio(assignment: ReleaseAssignment | undefined): number {
     if (assignment === undefined) return this.#context.random();
     for (const key of assignment.keys) {
       const value = this.#assignmentValue(key);
@@ -365,7 +367,7 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
   }
 
   /** Empty is as good as missing: it names nobody. */
-  #assignmentValue(key: AssignmentKey): string | undefined {
+  #assignmentValue(key: ReleaseKey): string | undefined {
     switch (key.kind) {
       case 'header':
         return this.header(key.name) || undefined;
@@ -583,8 +585,8 @@ export class Exchange implements UpstreamUser, RequestView, ValueSource {
 
   /** Into a spare buffer: the first piece of every upload comes this way, before there is a connection to write it to. */
   #copy(run: Buffer): Buffer {
+    if (run.length > READ_BYTES) return Buffer.from(run);
     const buffer = this.#context.takeBuffer();
-    if (run.length > buffer.length) return Buffer.from(run);
     if (!this.#isSent) this.#queueBuffers.push(buffer);
     run.copy(buffer);
     return buffer.subarray(0, run.length);

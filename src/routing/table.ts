@@ -5,6 +5,8 @@
  * kept as text; `matcher.ts` compiles them once per data plane. Nouns are Envoy's (config.route.v3, config.cluster.v3).
  */
 
+import type { ReleaseAssignment } from '../config/release.ts';
+
 export interface RoutingTable {
   /** `Snapshot.version` of what it was compiled from (with the overlay applied). */
   readonly version: string;
@@ -121,8 +123,11 @@ export interface ForwardAction {
   /** Sum of the weights; with a single cluster it is 1 whatever was written. */
   readonly totalWeight: number;
   readonly rewrite?: Rewrite;
-  /** How the share of a request is drawn; absent: independently for each request. */
-  readonly assignment?: Assignment;
+  /**
+   * By user: the bucket is `bucketOf(salt, value of the first key the request has)`, and the clusters own the buckets in list order, so a growing
+   * first weight only adds users to it. Absent, or a request without any key: drawn independently.
+   */
+  readonly assignment?: ReleaseAssignment;
   /** Whole transaction including retries, ms; 0: none (Istio's default). */
   readonly timeoutMs: number;
 }
@@ -138,21 +143,6 @@ export interface WeightedCluster {
   /** Present while this destination is an arm of a release. */
   readonly release?: ReleaseArm;
 }
-
-/**
- * Assignment by user: the bucket is `bucketOf(salt, value of the first key the request has)`, and the clusters own the buckets in list order, so a
- * growing first weight only adds users to it. A request without any key is drawn independently.
- */
-export interface Assignment {
-  readonly salt: string;
-  readonly keys: readonly AssignmentKey[];
-}
-
-export type AssignmentKey =
-  | { readonly kind: 'header'; readonly name: string }
-  /** With `maxAgeSeconds` the cookie is set, to a random value, where a request has no key at all. */
-  | { readonly kind: 'cookie'; readonly name: string; readonly maxAgeSeconds?: number }
-  | { readonly kind: 'sourceAddress' };
 
 export interface ReleaseArm {
   /**

@@ -89,14 +89,12 @@ function checkChangedName(name: string, place: Place, isRequest: boolean, isKey:
 }
 
 function checkValue(value: string, place: Place): void {
-  // eslint-disable-next-line no-control-regex
   const control = /[\x00-\x08\x0a-\x1f\x7f]/.exec(value);
   if (control !== null) {
     const code = (control[0].codePointAt(0) ?? 0).toString(16).padStart(2, '0');
     place.error('E_HEADER_VALUE', `header value has the control character 0x${code}`, 'a value is one line of visible text');
     return;
   }
-  // eslint-disable-next-line no-control-regex
   if (/[^\x00-\xff]/.test(value)) {
     place.error('E_HEADER_VALUE', 'header value has letters outside Latin-1', 'encode it (RFC 8187)');
     return;
