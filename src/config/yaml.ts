@@ -99,7 +99,8 @@ function parseFully(text: string, target: Target): void {
 
 function syntaxProblem(code: string, message: string): { readonly code: Code; readonly message: string; readonly hint?: string } {
   if (code === 'TAB_AS_INDENT') return { code: 'E_YAML_TAB', message: 'a tab is used for indentation', hint: 'use spaces' };
-  const words = message.charAt(0).toLowerCase() + message.slice(1);
+  // It may quote the text to its last full stop.
+  const words = message.charAt(0).toLowerCase() + message.slice(1).replace(/[.\s]+$/, '');
   return { code: 'E_YAML_SYNTAX', message: words };
 }
 
