@@ -4,7 +4,8 @@ export default defineConfig({
   test: {
     globals: false,
     pool: 'forks',
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
+    include: ['web/src/**/*.test.ts', 'src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
+    exclude: ['test/browser/**'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
   },

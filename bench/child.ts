@@ -42,9 +42,14 @@ export class Child {
     return this.#out;
   }
 
+  /** The last of what it wrote to stderr. */
+  get errors(): string {
+    return this.#errors;
+  }
+
   /** Resolves with the first output that matches; rejects when the process ends or takes too long. */
-  async waitFor(pattern: RegExp): Promise<RegExpExecArray> {
-    const timeout = AbortSignal.timeout(START_TIMEOUT_MS);
+  async waitFor(pattern: RegExp, timeoutMs = START_TIMEOUT_MS): Promise<RegExpExecArray> {
+    const timeout = AbortSignal.timeout(timeoutMs);
     for (;;) {
       const match = pattern.exec(this.#out);
       if (match !== null) return match;
@@ -53,7 +58,7 @@ export class Child {
         new Promise<void>((resolve) => {
           this.#onOut = resolve;
         }),
-        sleep(START_TIMEOUT_MS / 100),
+        sleep(timeoutMs / 100),
       ]);
     }
   }

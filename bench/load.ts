@@ -10,7 +10,9 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { BUCKETS, bucketIndex, quantileMs } from '../src/telemetry/histogram.ts';
+import { loadSession, STREAMS } from './load-http2.ts';
 
 export interface LoadPlan {
   readonly port: number;
@@ -20,6 +22,10 @@ export interface LoadPlan {
   readonly requests: readonly string[];
   /** This many bytes of body follow every request head; the head must say so. */
   readonly bodyBytes?: number;
+  /** Over TLS: the CA (PEM) of a certificate for `app`. */
+  readonly tlsCa?: string;
+  /** HTTP/2 in plain text: `connections` is then how many requests are under way. */
+  readonly isHttp2?: boolean;
 }
 
 export interface LoadResult {
@@ -54,7 +60,8 @@ class Load {
   }
 
   run(onEnd: (result: LoadResult) => void): void {
-    for (let i = 0; i < this.#plan.connections; i++) this.#connect(i);
+    if (this.#plan.isHttp2 === true) this.#runHttp2();
+    else for (let i = 0; i < this.#plan.connections; i++) this.#connect(i);
     setTimeout(() => {
       this.#isOver = true;
       const seconds = (performance.now() - this.#startedMs) / 1000;
@@ -70,6 +77,31 @@ class Load {
     }, this.#plan.seconds * 1000);
   }
 
+  #runHttp2(): void {
+    const { port, connections, requests } = this.#plan;
+    for (let session = 0; session < connections / STREAMS; session++) {
+      loadSession(port, requests, {
+        onAnswer: (status, first, bytes, sentMs) => {
+          if (this.#isOver) return;
+          if (status !== 200) this.#failures++;
+          if (first[0] === 0x76 && first[1] === 0x32) this.#secondVersion++;
+          this.#bodyBytes += bytes;
+          this.#count(sentMs);
+        },
+        onBroken: () => {
+          if (!this.#isOver) this.#failures++;
+        },
+      });
+    }
+  }
+
+  /** A whole answer has come. */
+  #count(sentMs: number): void {
+    this.#requestsDone++;
+    const bucket = bucketIndex(performance.now() - sentMs);
+    this.#latency[bucket] = (this.#latency[bucket] ?? 0) + 1;
+  }
+
   /** One connection, for the whole run; a broken one is replaced and counted. */
   #connect(index: number): void {
     const requests = this.#requests;
@@ -80,18 +112,20 @@ class Load {
     let missing = -1;
     let head: Buffer | undefined;
 
-    const socket: Socket = connect({
-      port: this.#plan.port,
-      host: '127.0.0.1',
-      noDelay: true,
-      onread: {
-        buffer: Buffer.allocUnsafe(256 * 1024),
-        callback: (bytes, buffer) => {
-          take(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
-          return true;
-        },
+    const { port, tlsCa } = this.#plan;
+    const onread = {
+      buffer: Buffer.allocUnsafe(256 * 1024),
+      callback: (bytes: number, buffer: Uint8Array) => {
+        take(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+        return true;
       },
-    });
+    };
+    const socket: Socket =
+      tlsCa === undefined
+        ? connect({ port, host: '127.0.0.1', noDelay: true, onread })
+        : connectTls({ port, host: '127.0.0.1', servername: 'app', ca: tlsCa, ALPNProtocols: ['http/1.1'] }).on('data', (chunk: Buffer) =>
+            take(chunk),
+          );
     const send = (): void => {
       const request = requests[next];
       next = next + 1 === requests.length ? 0 : next + 1;
@@ -101,9 +135,7 @@ class Load {
     const done = (): void => {
       missing = -1;
       if (this.#isOver) return;
-      this.#requestsDone++;
-      const bucket = bucketIndex(performance.now() - sentMs);
-      this.#latency[bucket] = (this.#latency[bucket] ?? 0) + 1;
+      this.#count(sentMs);
       send();
     };
     const take = (chunk: Buffer): void => {
@@ -131,7 +163,7 @@ class Load {
       missing = length - here;
       if (missing <= 0) done();
     };
-    socket.on('connect', send);
+    socket.on(tlsCa === undefined ? 'connect' : 'secureConnect', send);
     socket.on('error', () => {});
     socket.on('close', () => {
       if (this.#isOver) return;

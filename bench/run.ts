@@ -1,9 +1,9 @@
 /**
  * `npm run bench`: Serin beside nginx, HAProxy and http-proxy-3, in one run on one machine.
  *
- *     npm run bench                              everything, about 6 minutes
+ *     npm run bench                              everything, about 20 minutes
  *     npm run bench -- --smoke                   a short (a), for continuous integration; fails only where a ratio is absurd
- *     npm run bench -- --only head,idle          some sections: head, bodies, routes, idle
+ *     npm run bench -- --only head,idle          some sections: head, bodies, routes, policies, off, idle
  *     npm run bench -- --rounds 5 --seconds 10 --json results.json
  *
  * Each proxy is pinned to one core, the load generator (load.ts) and the backends share the other. CPU per request is the processor time the
@@ -24,12 +24,16 @@ import { bodiesSection } from './sections/bodies.ts';
 import type { Context } from './sections/context.ts';
 import { headSection } from './sections/head.ts';
 import { idleSection } from './sections/idle.ts';
+import { offSection } from './sections/off.ts';
+import { policiesSection } from './sections/policies.ts';
 import { routesSection } from './sections/routes.ts';
 
 const SECTIONS: readonly { readonly name: string; readonly title: string; readonly run: (context: Context) => Promise<SectionResult> }[] = [
   { name: 'head', title: 'Small requests, 90/10 split, 64 connections', run: headSection },
   { name: 'bodies', title: 'Bodies of 1 MiB, 16 connections', run: bodiesSection },
   { name: 'routes', title: '10,000 routes', run: routesSection },
+  { name: 'policies', title: 'All policies at once, TLS, HTTP/2 and gRPC, 64 requests at once', run: policiesSection },
+  { name: 'off', title: 'Policies that are off, 64 connections', run: offSection },
   { name: 'idle', title: '10,000 idle connections', run: idleSection },
 ];
 

@@ -1,5 +1,5 @@
 /**
- * Builds the published package into dist/: JavaScript and type declarations by tsc, the launcher, the texts, and a package.json without what only
+ * Builds the published package into dist/: JavaScript and type declarations by tsc, the dashboard by vite, the launcher, the texts, and a package.json without what only
  * the workspace root needs (private, development dependencies, the Node runtimes brought through npm).
  *
  *     node scripts/build.ts          then: npm publish dist   (or: npm pack dist)
@@ -19,6 +19,14 @@ execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '
   stdio: 'inherit',
 });
 
+// Beside the compiled sources as it is beside the sources, so that both find it in one place (app/admin-start.ts).
+execFileSync(
+  process.execPath,
+  [join(ROOT, 'node_modules/vite/bin/vite.js'), 'build', join(ROOT, 'web'), '--outDir', join(DIST, 'web/dist'), '--logLevel', 'warn'],
+  {
+    stdio: 'inherit',
+  },
+);
 mkdirSync(join(DIST, 'bin'));
 copyFileSync(join(ROOT, 'bin/serin.cjs'), join(DIST, 'bin/serin.cjs'));
 chmodSync(join(DIST, 'bin/serin.cjs'), 0o755);

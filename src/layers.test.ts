@@ -19,6 +19,8 @@ const RANK: Readonly<Record<string, number>> = {
   config: 2,
   routing: 3,
   rollout: 3,
+  importers: 3,
+  simulate: 4,
   workload: 4,
   proxy: 4,
   xds: 4,

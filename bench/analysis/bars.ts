@@ -7,10 +7,10 @@
 import { CATASTROPHES } from './catastrophe.ts';
 import type { Findings } from './findings.ts';
 import type { MethodName } from './replicate.ts';
-import { RATES } from './rates.ts';
+import { isRare, rateName, RATES } from './rates.ts';
 import { SCENARIOS } from './scenarios.ts';
-import { mean, promotedShare, quantile, stoppedShare } from './tally.ts';
-import type { Tally } from './tally.ts';
+import { mean, promotedShare, quantile, stoppedShare } from '../../src/simulate/tally.ts';
+import type { Tally } from '../../src/simulate/tally.ts';
 import { BOUNDARY_WORLDS, DAYS, MARGIN_WORLDS } from './validity.ts';
 
 export interface Bar {
@@ -140,13 +140,14 @@ class Judge {
       const found = this.#findings.values('margin', i);
       const promoted = found.filter(([isPromoted]) => isPromoted === 1).length;
       const slack = sticky ? 0 : 2 * Math.sqrt((0.05 * 0.95) / found.length);
-      this.#atMostShare('S9', `${id}: promoted with a regression of the budget`, promoted, found.length, 0.05 + slack);
+      this.#atMostShare('S9', `${id}: promoted as if a regression of that size were ruled out`, promoted, found.length, 0.05 + slack);
     }
   }
 
   #rates(): void {
     for (const [i, rate] of RATES.entries())
-      this.#atMost('S10', `+2 points at ${rate}/s: harmed requests`, mean(this.#findings.rate(i, false).harm), 40, '');
+      if (!isRare(rate))
+        this.#atMost('S10', `+2 points at ${rateName(rate)}: harmed requests`, mean(this.#findings.rate(i, false).harm), 40, '');
   }
 
   #engine(): void {

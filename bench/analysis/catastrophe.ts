@@ -6,8 +6,7 @@ import { decide } from '../../src/rollout/analysis-decision.ts';
 import { newAnalysis } from '../../src/rollout/analysis-state.ts';
 import { beginStage, observe, startCanary } from '../../src/rollout/analysis.ts';
 import { newArmCounts } from '../../src/rollout/observation.ts';
-import { Rng } from './rng.ts';
-import { seedOf } from './scenarios.ts';
+import { Rng, seedOf } from '../../src/simulate/rng.ts';
 
 export interface Catastrophe {
   readonly weight: number;

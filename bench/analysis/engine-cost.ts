@@ -3,13 +3,13 @@ import { decodeAnalysis, encodeAnalysis } from '../../src/rollout/analysis-codec
 import { decide } from '../../src/rollout/analysis-decision.ts';
 import type { AnalysisState } from '../../src/rollout/analysis-state.ts';
 import { labelBet } from '../../src/stats/label-bet.ts';
-import { Requests } from './requests.ts';
-import { Rng } from './rng.ts';
-import { scenario, seedOf, SCENARIOS } from './scenarios.ts';
+import { Requests } from '../../src/simulate/requests.ts';
+import { Rng, seedOf } from '../../src/simulate/rng.ts';
+import { scenario, SCENARIOS } from './scenarios.ts';
 import { Serin, serinOptions } from './serin.ts';
 
 export interface EngineCost {
-  /** Mean time of observe and decide over a rollout, us; the least of nine runs, the others having shared the machine with something else. */
+  /** Mean processor time of observe and decide over a rollout, us; the least of nine runs: caches are shared with whatever else runs. */
   readonly tickUs: number;
   /** Largest state on disk, bytes. */
   readonly encodedBytes: number;
@@ -35,16 +35,17 @@ export function engineCost(): EngineCost {
       serin.before(requests);
     }
     serin.start();
-    let spentMs = 0;
+    let spentUs = 0;
     for (let startS = 0; startS < world.horizonS; startS++) {
       requests.draw(rng, weather, world, startS);
       serin.count(requests, serin.weight * 4294967296);
-      const beganAt = performance.now();
+      const before = process.threadCpuUsage();
       serin.digest();
       decide(serin.state);
-      spentMs += performance.now() - beganAt;
+      const { user, system } = process.threadCpuUsage(before);
+      spentUs += user + system;
     }
-    times.push((1000 * spentMs) / world.horizonS);
+    times.push(spentUs / world.horizonS);
     encodedBytes = Math.max(encodedBytes, encodeAnalysis(serin.state).length);
     memoryBytes = memorySize(serin.state);
   }

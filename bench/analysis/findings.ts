@@ -2,8 +2,8 @@
 import type { EngineCost } from './engine-cost.ts';
 import type { MethodName } from './replicate.ts';
 import { SCENARIOS } from './scenarios.ts';
-import { merge, newTally } from './tally.ts';
-import type { Tally } from './tally.ts';
+import { merge, newTally } from '../../src/simulate/tally.ts';
+import type { Tally } from '../../src/simulate/tally.ts';
 import { methodsOf } from './task.ts';
 import type { Experiment, Outcome } from './task.ts';
 

@@ -6,11 +6,11 @@
  * and wants `pass` at the last. Half of the metrics without data is a score of 0.
  */
 import { normalQuantile } from '../../src/stats/normal.ts';
-import { stepMiddleMs } from './latency.ts';
+import { stepMiddleMs } from '../../src/simulate/latency.ts';
 import { shiftOf } from './mann-whitney.ts';
-import { StepHistogram } from './method.ts';
-import type { Method, Outcome } from './method.ts';
-import type { Requests } from './requests.ts';
+import { StepHistogram } from '../../src/simulate/method.ts';
+import type { Method, Outcome } from '../../src/simulate/method.ts';
+import type { Requests } from '../../src/simulate/requests.ts';
 
 export interface KayentaOptions {
   readonly pointS: number;

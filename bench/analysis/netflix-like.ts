@@ -7,9 +7,9 @@
  */
 import { Ladder } from './ladder.ts';
 import { logBeta } from './log-gamma.ts';
-import { StepHistogram } from './method.ts';
-import type { Method, Outcome } from './method.ts';
-import type { Requests } from './requests.ts';
+import { StepHistogram } from '../../src/simulate/method.ts';
+import type { Method, Outcome } from '../../src/simulate/method.ts';
+import type { Requests } from '../../src/simulate/requests.ts';
 
 const ALPHA = 0.01;
 const PRIOR = 100;

@@ -2,8 +2,8 @@
  * What many home-grown gates do: a two-proportion z-test at 1 % on the counts so far, looked at every ten seconds. A test made for one look, so
  * its 1 % is not kept; and counts of different weights are pooled.
  */
-import type { Method, Outcome } from './method.ts';
-import type { Requests } from './requests.ts';
+import type { Method, Outcome } from '../../src/simulate/method.ts';
+import type { Requests } from '../../src/simulate/requests.ts';
 import { Ladder } from './ladder.ts';
 
 const CRITICAL = 2.326;

@@ -5,11 +5,11 @@ import { CATASTROPHES } from './catastrophe.ts';
 import type { Findings } from './findings.ts';
 import { METHOD_NAMES } from './replicate.ts';
 import type { MethodName } from './replicate.ts';
-import { RATES } from './rates.ts';
+import { rateName, RATES } from './rates.ts';
 import { SCENARIOS } from './scenarios.ts';
 import type { Scenario } from './scenarios.ts';
-import { mean, promotedShare, quantile, stoppedShare } from './tally.ts';
-import type { Tally } from './tally.ts';
+import { mean, promotedShare, quantile, stoppedShare } from '../../src/simulate/tally.ts';
+import type { Tally } from '../../src/simulate/tally.ts';
 
 const RIVALS: readonly MethodName[] = METHOD_NAMES.filter((name) => name !== 'Serin auto');
 
@@ -48,11 +48,17 @@ export function report(findings: Findings, results: readonly Bar[], info: RunInf
     'At 100 requests a second, one weight, no ramp: canary requests to the rollback, median / 99th percentile (seconds).',
     table(['weight', 'stable failing', 'all fail', 'half fail', 'a fifth fails'], catastropheRows(findings)),
     '## More or less traffic',
-    'Weights chosen by Serin for the rate; stable fails 1 %.',
+    'Weights chosen by Serin for the rate; stable fails 1 %. Within two hours, below one request a second within a day.',
     table(
-      ['requests/s', 'good: median / p90 s to promotion (% in 2 h)', '+2 points: % stopped, median s, mean harmed requests'],
+      [
+        'requests',
+        'good: median / p90 s to promotion (% in time)',
+        'ruled out then, points',
+        '+2 points: % stopped, median s; % promoted; mean harmed requests',
+      ],
       rateRows(findings),
     ),
+    RATE_NOTE,
     '## What must hold',
     `Measured in this run; the command exits with 1 when one does not.${info.isShort ? SHORT_RUN : ''}`,
     table(
@@ -73,7 +79,7 @@ Written by \`${command}\`: ${replications.toLocaleString('en')} replications of 
 same seeds give the same tables on any machine, but for the two timings under S11.
 
 27 simulated worlds, ten with a release that ought to be promoted and seventeen with one that ought not. 100 requests a second for 30 minutes, latency lognormal with median 80 ms and p99 256 ms, unless the world says otherwise. All
-methods see the same requests, latency being of those that did not fail; each chooses its own weight. The code is in \`bench/analysis\`: worlds in \`scenarios.ts\`, one file a method, written from the semantics of their sources. Serin is the product's own code (\`src/rollout\`)
+methods see the same requests, latency being of those that did not fail; each chooses its own weight. The code is in \`bench/analysis\`: worlds in \`scenarios.ts\`, one file a method (Flagger and Argo in \`src/simulate\`), written from the semantics of their sources. Serin is the product's own code (\`src/rollout\`)
 with its defaults: weights 1 % for 45 s of warm-up, then 5, 10, 25, 50 %.
 
 - **Flagger docs**: the example of its documentation (60 s, 10 failures, steps of 5 % to 50 %, success >= 99 %, p99 <= 500 ms). **Flagger tuned**: 30 s, 3 failures, steps of 10 %, and thresholds set by somebody who knows stable's true failure rate and p99.
@@ -87,6 +93,10 @@ const SHORT_RUN =
 
 const HARM_NOTE = `Harmed requests are those that would have gone well on stable: failures, or in latency worlds requests beyond stable's p99. After a wrong promotion everybody is harmed until the end of the half hour. In R_low and R_low_fail Flagger and
 Argo stop every release, good or bad, for want of data; "stopped" there is no detection. R_zero and R_srm harm nobody.`;
+
+const RATE_NOTE = `Where the traffic cannot rule out the budget of 0.5 points in 45 minutes (\`analysis.relax\`), a step goes on with 2, 4 or 10 times the budget ruled out, for which it may take that many times as long; the decision says
+which. So at 100 or 200 requests an hour a release that fails 2 points more is promoted more often than it is stopped: 5 points are what a few hours can rule out there. A Rollout with \`relax: never\` waits for the proof instead:
+about 12,000 requests, five days at 100 an hour.`;
 
 const LIMITS = `## What this does not show
 
@@ -190,15 +200,23 @@ function catastropheRows(findings: Findings): string[][] {
 }
 
 function rateRows(findings: Findings): string[][] {
-  return RATES.map((rate, i) => {
+  const ordered = [...RATES.entries()].toSorted(([, a], [, b]) => a - b);
+  return ordered.map(([i, rate]) => {
     const good = findings.rate(i, true);
     const bad = findings.rate(i, false);
     return [
-      String(rate),
+      rateName(rate),
       `${digits(quantile(good.promotedAtS, 0.5))} / ${digits(quantile(good.promotedAtS, 0.9))} (${promotedPercent(good)})`,
-      `${stoppedPercent(bad)}, ${digits(quantile(bad.stoppedAtS, 0.5))}, ${digits(mean(bad.harm))}`,
+      ruledOutPoints(good),
+      `${stoppedPercent(bad)}, ${digits(quantile(bad.stoppedAtS, 0.5))}; ${promotedPercent(bad)}; ${digits(mean(bad.harm))}`,
     ];
   });
+}
+
+/** From the most that was ruled out to the least. */
+function ruledOutPoints({ ruledOut }: Tally): string {
+  const points = [...new Set(ruledOut.map((rise) => digits(100 * rise)))].toSorted((a, b) => Number(a) - Number(b));
+  return points.length < 2 ? (points[0] ?? '-') : `${points[0] ?? ''} to ${points.at(-1) ?? ''}`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -11,16 +11,16 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { performAll } from '../../src/simulate/pool.ts';
 import { bars } from './bars.ts';
 import type { Bar } from './bars.ts';
 import { CATASTROPHES } from './catastrophe.ts';
 import { engineCost } from './engine-cost.ts';
 import { Findings } from './findings.ts';
-import { performAll } from './pool.ts';
-import { RATES } from './rates.ts';
+import { isRare, RATES } from './rates.ts';
 import { report } from './report.ts';
 import { SCENARIOS } from './scenarios.ts';
-import type { Experiment, Task } from './task.ts';
+import { type Experiment, perform, type Task } from './task.ts';
 import { BOUNDARY_WORLDS, DAYS, MARGIN_WORLDS } from './validity.ts';
 
 /** Below this the limits of the bars get slack for chance. */
@@ -42,7 +42,7 @@ const beganAt = performance.now();
 // Before the threads start, so that the timing has the machine to itself.
 const cost = engineCost();
 const tasks = tasksOf();
-const outcomes = await performAll(tasks, threads, progress);
+const outcomes = await performAll({ perform, worker: new URL('./worker.ts', import.meta.url), threads }, tasks, progress);
 const findings = new Findings(outcomes, cost);
 const results = bars(findings, isShort);
 const seconds = (performance.now() - beganAt) / 1000;
@@ -65,7 +65,7 @@ function tasksOf(): Task[] {
     ...DAYS.flatMap((_, index) => chunks('day', index, part(0.5), 10)),
     ...MARGIN_WORLDS.flatMap((_, index) => chunks('margin', index, part(0.4), 50)),
     ...RATES.flatMap((rate, index) => {
-      const count = part(rate >= 1000 ? 0.06 : 0.2);
+      const count = part(isRare(rate) ? 1 : rate >= 1000 ? 0.06 : 0.2);
       return [...chunks('good-rate', index, count, 20), ...chunks('bad-rate', index, count, 20)];
     }),
     ...CATASTROPHES.flatMap((_, index) => chunks('catastrophe', index, replications, 250)),

@@ -4,61 +4,27 @@
  * A scenario's place in the list is part of its seed, so worlds are only ever appended.
  */
 import { normalQuantile } from '../../src/stats/normal.ts';
-import { shareAboveP99, stepsOfFactor, TAIL_DRAW } from './latency.ts';
-import type { Rng } from './rng.ts';
+import { lognormalSteps, shareAboveP99, stepsOfFactor, TAIL_DRAW } from '../../src/simulate/latency.ts';
+import type { Rng } from '../../src/simulate/rng.ts';
+import { drawUsers, type Users } from '../../src/simulate/users.ts';
+import type { Course, Weather, World } from '../../src/simulate/world.ts';
 
-/** What holds during one tick, the same for every request in it. */
-export interface Weather {
-  /** Requests a second, both arms together. */
-  ratePerS: number;
-  stableFailing: number;
-  canaryFailing: number;
-  /** Latency steps added to both arms. */
-  sharedSlower: number;
-  /** Latency steps added to the canary. */
-  canarySlower: number;
-}
-
-/** One replication of a scenario: fixed before the first request. */
-export interface World {
-  /** @param seconds  Since the start of the canary; negative before. Writes into `weather`, which is reused. */
-  readonly at: (seconds: number, weather: Weather) => void;
-  readonly users?: Users;
-}
-
-/** People who come back: who they are decides how often a request fails and how slow it is. */
-export interface Users {
-  /** Cumulative share of requests, ascending to 1. */
-  readonly cumulativeActivity: Float64Array;
-  /** Uniform 32 bits; canary when below the weight. */
-  readonly hash: Uint32Array;
-  readonly failing: Float64Array;
-  readonly slower: Int16Array;
-}
-
-export interface Scenario {
+export interface Scenario extends Course {
   readonly id: string;
   readonly index: number;
   /** Whether the release ought to be promoted. */
   readonly good: boolean;
   /** In a row of the table, what differs from stable. */
   readonly about: string;
-  readonly tickS: number;
-  readonly horizonS: number;
-  /** Stable-only traffic before the canary, which warms Serin's predictions. */
-  readonly beforeS: number;
   readonly low: boolean;
   readonly sticky: boolean;
   /** Failure rate of stable the oracle-tuned rivals know. */
   readonly knownFailing: number;
-  /** Canary's share of what its weight promises. */
-  readonly deliveredShare: number;
-  /** Canary slowness applies only above stable's 95th percentile. */
-  readonly tailOnly: boolean;
-  /** Excess bad requests per canary request at this time: failures, or being slower than stable's p99. */
-  readonly excess: (seconds: number) => number;
   readonly world: (rng: Rng) => World;
 }
+
+/** Median 80 ms: p90 152, p95 182, p99 256 ms. */
+const STEP_OF_DRAW = lognormalSteps(80, 0.5);
 
 const RATE = 100;
 const LOW_RATE = 100 / 3600;
@@ -120,11 +86,6 @@ export function scenario(id: string): Scenario {
   return found;
 }
 
-/** Seed of one replication. */
-export function seedOf(index: number, replication: number, base = 20261122): number {
-  return (base + 1000003 * index + 7919 * replication) % 4294967296;
-}
-
 /** @param index  Part of the seed; the listed worlds have theirs, others take numbers from 100 on. */
 export function scenarioOf(plan: WorldPlan, index: number): Scenario {
   const low = plan.low ?? false;
@@ -134,7 +95,7 @@ export function scenarioOf(plan: WorldPlan, index: number): Scenario {
   const slower = plan.slower ?? ((): number => 0);
   const rate = plan.ratePerS ?? (low ? LOW_RATE : RATE);
   const tailOnly = plan.tailOnly ?? false;
-  const slowExcess = shareAboveP99(slower(HORIZON_S), tailOnly ? TAIL_DRAW : 0) - shareAboveP99(0, 0);
+  const slowExcess = shareAboveP99(STEP_OF_DRAW, slower(HORIZON_S), tailOnly ? TAIL_DRAW : 0) - shareAboveP99(STEP_OF_DRAW, 0, 0);
   const good = plan.id.startsWith('AA');
   return {
     id: plan.id,
@@ -143,12 +104,13 @@ export function scenarioOf(plan: WorldPlan, index: number): Scenario {
     good,
     tickS: low ? 10 : 1,
     horizonS: plan.horizonS ?? (low ? DAY_S : HORIZON_S),
-    beforeS: low ? DAY_S : 300,
+    beforeS: 300,
     low,
     sticky,
     knownFailing: plan.background !== undefined || sticky ? 0.01 : stable,
     deliveredShare: plan.deliveredShare ?? 1,
     tailOnly,
+    stepOfDraw: STEP_OF_DRAW,
     excess: (seconds) => (good ? 0 : plan.slower === undefined ? canary(stable, seconds) - stable : slowExcess),
     world: (rng) => {
       const background = backgroundOf(plan.background, stable, rng);
@@ -217,20 +179,10 @@ function bursts(rng: Rng): Background {
 
 const USERS = 3000;
 
-/** Activity is Pareto(1.2), so a few people send a large part of the traffic; 2 % of people fail 20 % of the time. */
+/** 2 % of people fail 20 % of the time. */
 function usersOf(rng: Rng): Users {
-  const activity = new Float64Array(USERS);
-  const hash = new Uint32Array(USERS);
-  const failing = new Float64Array(USERS);
-  const slower = new Int16Array(USERS);
-  let total = 0;
-  for (let user = 0; user < USERS; user++) {
-    hash[user] = rng.u32();
-    const share = Math.min(2000, rng.uniform() ** (-1 / 1.2));
-    total += share;
-    activity[user] = total;
-    failing[user] = rng.uniform() < 0.02 ? 0.2 : 0.002;
-    slower[user] = stepsOfFactor(Math.exp(0.25 * normalQuantile(rng.uniform())));
-  }
-  return { cumulativeActivity: activity.map((sum) => sum / total), hash, failing, slower };
+  return drawUsers(rng, USERS, () => {
+    const failing = rng.uniform() < 0.02 ? 0.2 : 0.002;
+    return { failing, slower: stepsOfFactor(Math.exp(0.25 * normalQuantile(rng.uniform()))) };
+  });
 }

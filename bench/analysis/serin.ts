@@ -6,15 +6,17 @@ import type { AnalysisSpec } from '../../src/rollout/analysis-spec.ts';
 import { newAnalysis } from '../../src/rollout/analysis-state.ts';
 import type { AnalysisState } from '../../src/rollout/analysis-state.ts';
 import { beginStage, observe, startCanary } from '../../src/rollout/analysis.ts';
-import { decide } from '../../src/rollout/analysis-decision.ts';
+import { errorMargin } from '../../src/rollout/analysis-bets.ts';
+import { certifiedLevel, decide } from '../../src/rollout/analysis-decision.ts';
 import type { Ruling } from '../../src/rollout/analysis-decision.ts';
 import { newArmCounts, newUserCounts } from '../../src/rollout/observation.ts';
-import type { ArmCounts, Observation, Stratum } from '../../src/rollout/observation.ts';
+import type { Observation, Stratum } from '../../src/rollout/observation.ts';
 import { UserLedger } from '../../src/rollout/user-ledger.ts';
-import { BUCKET_OF_STEP } from './latency.ts';
-import type { Method, Outcome } from './method.ts';
-import type { Requests } from './requests.ts';
-import type { Scenario, Users } from './scenarios.ts';
+import { clearUserCounts, countRequests, countUsers } from '../../src/simulate/counting.ts';
+import type { Method, Outcome } from '../../src/simulate/method.ts';
+import type { Requests } from '../../src/simulate/requests.ts';
+import type { Users } from '../../src/simulate/users.ts';
+import type { Scenario } from './scenarios.ts';
 
 export interface SerinOptions {
   readonly spec: AnalysisSpec;
@@ -25,9 +27,8 @@ export interface SerinOptions {
 }
 
 const DEFAULT_WEIGHTS = [0.05, 0.1, 0.25, 0.5];
-const HOUR_MS = 3_600_000;
 
-/** Serin as it comes; in low traffic with the long times one would choose there. */
+/** Serin as it comes, whatever the traffic. */
 export function serinOptions(
   scenario: Scenario,
   ramp: 'fixed' | 'auto' = 'fixed',
@@ -35,17 +36,6 @@ export function serinOptions(
 ): SerinOptions {
   const weights = ramp === 'auto' ? automaticWeights(ratePerS) : DEFAULT_WEIGHTS;
   const plannedStages = weights.length;
-  if (scenario.low) {
-    const spec: AnalysisSpec = {
-      ...DEFAULT_ANALYSIS,
-      plannedStages,
-      warmupMs: 0,
-      blockMs: 600_000,
-      baselineHalfLifeMs: 24 * HOUR_MS,
-      relaxAfterMs: [0, HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS],
-    };
-    return { spec, weights, warmupS: 0, minimumS: 3600, bakeS: 3600 };
-  }
   const spec: AnalysisSpec = { ...DEFAULT_ANALYSIS, plannedStages, assignment: scenario.sticky ? 'user' : 'request' };
   return { spec, weights, warmupS: 45, minimumS: 60, bakeS: 180 };
 }
@@ -122,7 +112,8 @@ export class Serin implements Method {
     this.#step++;
     const weight = weights[this.#step];
     if (weight === undefined) {
-      this.outcome = { kind: 'promoted', atS: endS };
+      const level = certifiedLevel(this.state, 0);
+      this.outcome = { kind: 'promoted', atS: endS, ruledOut: level === undefined ? undefined : errorMargin(this.#options.spec, 1, level) };
       return;
     }
     const nextWeight = weights[this.#step + 1] ?? 1;
@@ -132,9 +123,7 @@ export class Serin implements Method {
   /** Counts one tick's requests into the observation. @returns Canary requests. */
   count(requests: Requests, canaryBelow: number): number {
     const { stable, canary } = this.#stratum;
-    clear(stable);
-    clear(canary);
-    fill(requests, canaryBelow, stable, canary);
+    countRequests(requests, [canaryBelow], stable, [canary]);
     this.#stratum.weight = this.weight;
     if (this.#ledger !== undefined) this.#countUsers(requests, canaryBelow);
     return canary.requests;
@@ -156,48 +145,11 @@ export class Serin implements Method {
 
   #countUsers(requests: Requests, canaryBelow: number): void {
     const { users } = this.#stratum;
-    if (users === undefined) return;
-    for (const counts of [users.stable, users.canary]) {
-      counts.firstSeen = 0;
-      counts.firstFailures = 0;
-      counts.firstLatency.clear();
-      clear(counts.capped);
-    }
+    if (users === undefined || this.#users === undefined || this.#ledger === undefined) return;
+    clearUserCounts(users.stable);
+    clearUserCounts(users.canary);
     if (this.state.started === 0) return;
     const isWarm = this.state.elapsedMs >= this.#options.spec.warmupMs;
-    for (let i = 0; i < requests.count; i++) {
-      const hash = this.#users?.hash[requests.user[i] ?? 0] ?? 0;
-      const isCanary = (requests.arm[i] ?? 0) < canaryBelow;
-      const fails = (isCanary ? requests.canaryFails[i] : requests.stableFails[i]) === 1;
-      const step = (isCanary ? requests.canaryStep[i] : requests.stableStep[i]) ?? 0;
-      this.#ledger?.record(
-        isCanary ? users.canary : users.stable,
-        hash,
-        fails ? 'status5xx' : undefined,
-        BUCKET_OF_STEP[step] ?? 0,
-        isWarm,
-      );
-    }
+    countUsers(requests, this.#users, [canaryBelow], users.stable, [users.canary], this.#ledger, isWarm);
   }
-}
-
-function fill(requests: Requests, canaryBelow: number, stable: ArmCounts, canary: ArmCounts): void {
-  const { arm, stableFails, canaryFails, stableStep, canaryStep, count } = requests;
-  for (let i = 0; i < count; i++) {
-    if ((arm[i] ?? 0) < canaryBelow) {
-      canary.requests++;
-      if (canaryFails[i] === 1) canary.failures.status5xx++;
-      else canary.latency.add(BUCKET_OF_STEP[canaryStep[i] ?? 0] ?? 0, 1);
-    } else {
-      stable.requests++;
-      if (stableFails[i] === 1) stable.failures.status5xx++;
-      else stable.latency.add(BUCKET_OF_STEP[stableStep[i] ?? 0] ?? 0, 1);
-    }
-  }
-}
-
-function clear(counts: ArmCounts): void {
-  counts.requests = 0;
-  counts.failures.status5xx = 0;
-  counts.latency.clear();
 }

@@ -5,11 +5,12 @@
 import { detect } from './catastrophe.ts';
 import { restartIsUnseen } from './engine-cost.ts';
 import { METHOD_NAMES, replicate } from './replicate.ts';
-import type { MethodName, Result } from './replicate.ts';
+import type { Result } from '../../src/simulate/run-methods.ts';
+import type { MethodName } from './replicate.ts';
 import { replicateRate } from './rates.ts';
 import { SCENARIOS } from './scenarios.ts';
-import { addResult, newTally } from './tally.ts';
-import type { Tally } from './tally.ts';
+import { addResult, newTally } from '../../src/simulate/tally.ts';
+import type { Tally } from '../../src/simulate/tally.ts';
 import { boundaryPeak, BOUNDARY_WORLDS, dayPeak, promotedAtMargin } from './validity.ts';
 
 export type Experiment = 'scenario' | 'boundary' | 'day' | 'margin' | 'catastrophe' | 'good-rate' | 'bad-rate' | 'restart';

@@ -8,9 +8,9 @@ import { newAnalysis } from '../../src/rollout/analysis-state.ts';
 import { beginStage, metricEvidence, observe, startCanary } from '../../src/rollout/analysis.ts';
 import { newArmCounts } from '../../src/rollout/observation.ts';
 import { replicateMethods } from './replicate.ts';
-import { Requests } from './requests.ts';
-import { Rng } from './rng.ts';
-import { scenario, scenarioOf, seedOf } from './scenarios.ts';
+import { Requests } from '../../src/simulate/requests.ts';
+import { Rng, seedOf } from '../../src/simulate/rng.ts';
+import { scenario, scenarioOf } from './scenarios.ts';
 import type { Scenario } from './scenarios.ts';
 import { Serin, serinOptions } from './serin.ts';
 
@@ -82,19 +82,23 @@ export function dayPeak(day: number, replication: number): number {
   return peak;
 }
 
-/** Worlds with a regression of exactly the budget. */
+/** Worlds with a regression of exactly the budget, and where requests are few, of the multiple that is asked for. */
 export const MARGIN_WORLDS: readonly Scenario[] = [
   scenarioOf({ id: 'margin 0.1 %', about: '', stable: 0.001, canary: (stable) => stable + 0.005 }, 110),
   scenarioOf({ id: 'margin 1 %', about: '', canary: (stable) => stable + 0.005 }, 111),
   scenarioOf({ id: 'margin 5 %', about: '', stable: 0.05, canary: (stable) => stable + 0.005 }, 112),
   scenarioOf({ id: 'margin, by user', about: '', sticky: true, canary: (stable) => stable + 0.005 }, 113),
+  scenarioOf({ id: 'margin 1 %, +1 point at 1/s', about: '', ratePerS: 1, horizonS: 4 * 3600, canary: (stable) => stable + 0.01 }, 114),
+  scenarioOf({ id: 'margin 1 %, +2 points at 6/min', about: '', low: true, ratePerS: 0.1, canary: (stable) => stable + 0.02 }, 115),
+  scenarioOf({ id: 'margin 1 %, +5 points at 100/h', about: '', low: true, canary: (stable) => stable + 0.05 }, 116),
 ];
 
-/** Whether a release with a regression of exactly the budget is promoted when nothing but the advance test speaks. */
+/** Whether a release is promoted with a statement that its regression were ruled out, when nothing but the advance test speaks. */
 export function promotedAtMargin(index: number, replication: number): boolean {
   const world = MARGIN_WORLDS[index];
   if (world === undefined) throw new Error(`no margin world ${index}`);
   const options = serinOptions(world);
   const spec = { ...options.spec, rollbackRisk: NEVER, suspicion: 1 / NEVER };
-  return replicateMethods(world, replication, ({ users }) => new Serin({ ...options, spec }, world.tickS, users)).kind === 'promoted';
+  const { kind, ruledOut = 0 } = replicateMethods(world, replication, ({ users }) => new Serin({ ...options, spec }, world.tickS, users));
+  return kind === 'promoted' && ruledOut <= world.excess(0) + 1e-9;
 }

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child, freePort } from '../child.ts';
 import { LOAD_CORE, PROXY_CORE, findProgram } from '../machine.ts';
+import type { NginxListen } from '../tls.ts';
 import type { Backends, Place, ProxyKind, RunningProxy } from './proxy.ts';
 
 const INSTALL = 'apt install nginx-light';
@@ -14,8 +15,9 @@ const INSTALL = 'apt install nginx-light';
 /**
  * @param buffering  `on` is nginx's default: it takes in a whole request body before it calls the backend, and an answer as fast as it comes
  *                   (kept in memory here, never on disk). `off` passes pieces on as they come, as Serin does.
+ * @param listen     What more `listen` says (`ssl`, `http2`), lines of the server, and what it passes on.
  */
-export function nginx(name: string, buffering: 'on' | 'off'): ProxyKind {
+export function nginx(name: string, buffering: 'on' | 'off', listen: NginxListen = { options: '', lines: [] }): ProxyKind {
   const program = findProgram('nginx');
   return {
     name,
@@ -25,16 +27,12 @@ export function nginx(name: string, buffering: 'on' | 'off'): ProxyKind {
       const child = startNginx(name, PROXY_CORE, directory, program ?? 'nginx', [
         `upstream app { server 127.0.0.1:${backends.v1} weight=9; server 127.0.0.1:${backends.v2} weight=1; keepalive 64; keepalive_requests 1000000000; }`,
         'server {',
-        `  listen 127.0.0.1:${port} backlog=4096;`,
+        `  listen 127.0.0.1:${port} backlog=4096 ${listen.options};`,
+        ...listen.lines,
         '  location / {',
-        '    proxy_pass http://app;',
-        '    proxy_http_version 1.1;',
-        '    proxy_set_header Connection "";',
-        '    proxy_set_header Host $host;',
-        '    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
-        `    proxy_buffering ${buffering};`,
-        `    proxy_request_buffering ${buffering};`,
-        '    proxy_max_temp_file_size 0;',
+        ...(listen.passes === 'grpc'
+          ? ['    grpc_pass grpc://app;', '    grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for;']
+          : proxyLines(buffering)),
         '    client_body_buffer_size 1m;',
         '    client_max_body_size 0;',
         '  }',
@@ -44,6 +42,19 @@ export function nginx(name: string, buffering: 'on' | 'off'): ProxyKind {
       return { port, child };
     },
   };
+}
+
+function proxyLines(buffering: 'on' | 'off'): readonly string[] {
+  return [
+    '    proxy_pass http://app;',
+    '    proxy_http_version 1.1;',
+    '    proxy_set_header Connection "";',
+    '    proxy_set_header Host $host;',
+    '    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
+    `    proxy_buffering ${buffering};`,
+    `    proxy_request_buffering ${buffering};`,
+    '    proxy_max_temp_file_size 0;',
+  ];
 }
 
 /** Backends that answer `v1` and `v2`; undefined without nginx. */

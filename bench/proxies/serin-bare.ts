@@ -37,6 +37,7 @@ function cluster(subset: string, port: number): Cluster {
     connectTimeoutMs: 10_000,
     idleTimeoutMs: 60_000,
     maxRequestsPerConnection: 0,
+    retryLimit: { percent: 20, atLeast: 3 },
   };
 }
 

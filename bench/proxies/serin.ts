@@ -8,8 +8,12 @@ import type { Backends, Place, ProxyKind, RunningProxy } from './proxy.ts';
 
 const CLI = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
-/** @param yaml  Another configuration than the 90/10 split over the two backends. */
-export function serin(name = 'Serin', yaml?: string): ProxyKind {
+/**
+ * @param yaml         Another configuration than the 90/10 split over the two backends.
+ * @param gatewayPort  Of a Gateway in it that is asked instead of the mesh.
+ * @param core         `any`: all of its threads at once, as in life.
+ */
+export function serin(name = 'Serin', yaml?: string, gatewayPort?: number, core: number | 'any' = PROXY_CORE): ProxyKind {
   return {
     name,
     missing: undefined,
@@ -18,9 +22,10 @@ export function serin(name = 'Serin', yaml?: string): ProxyKind {
       writeFileSync(file, yaml ?? splitYaml(backends));
       const state = join(directory, 'state');
       const options = ['-f', file, '--mesh', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--state', state];
-      const child = new Child(name, PROXY_CORE, [process.execPath, CLI, 'up', ...options]);
+      if (gatewayPort !== undefined) options.push('--listen', `${gatewayPort}=127.0.0.1:0`);
+      const child = new Child(name, core, [process.execPath, CLI, 'up', ...options]);
       await child.waitFor(/^ready$/m);
-      const port = Number(/mesh.*127\.0\.0\.1:(\d+)/.exec(child.output)?.[1]);
+      const port = Number(new RegExp(`^${gatewayPort ?? 'mesh'}\\s.*127\\.0\\.0\\.1:(\\d+)`, 'm').exec(child.output)?.[1]);
       return { port, child };
     },
   };

@@ -65,14 +65,22 @@ export async function headSection({ directory, rounds, print, isSmoke }: Context
 }
 
 /** nginx where there is one, because it leaves more of the core to the load; else Node. */
-async function startBackends(directory: string): Promise<Backends> {
+export async function startBackends(directory: string): Promise<Backends> {
   const own = join(directory, 'backends');
   mkdirSync(own);
   return (await nginxBackends(own))?.backends ?? (await nodeBackends());
 }
 
-export async function nodeBackends(): Promise<Backends> {
-  const program = fileURLToPath(new URL('../backend.ts', import.meta.url));
+export function nodeBackends(): Promise<Backends> {
+  return startProgram('backend.ts');
+}
+
+export function grpcBackends(): Promise<Backends> {
+  return startProgram('grpc-backend.ts');
+}
+
+async function startProgram(file: string): Promise<Backends> {
+  const program = fileURLToPath(new URL(`../${file}`, import.meta.url));
   const child = new Child('backends', LOAD_CORE, [process.execPath, program]);
   const [, v1, v2] = await child.waitFor(/^ports (\d+) (\d+)$/m);
   return { v1: Number(v1), v2: Number(v2) };

@@ -1,6 +1,7 @@
 /**
- * (c) Big tables: 10,000 rules for a path each in one VirtualService, and 10,000 VirtualServices for a host each. How long such a file takes to
- * load, and what a request costs compared with a table of one route. Requests go to 1,000 different routes, spread over the table.
+ * (c) Big tables: 10,000 rules for a path each in one VirtualService, 10,000 VirtualServices for a host each, and the same as HTTPRoutes. How long such a file
+ * takes to load, what a request costs compared with a table of one route, and what requests notice of reloads. Requests go to 1,000 different routes, spread
+ * over the table.
  *
  * Loading is measured in fresh processes, on both cores as in life, and the least disturbed one counts: whatever else runs can only add to it.
  */
@@ -9,13 +10,23 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../child.ts';
 import type { LoadTimes } from '../load-table.ts';
-import { cpuMicrosPerRequest, measure, medianOf, ratioOf } from '../measure.ts';
+import { cpuMicrosPerRequest, measure, median, medianOf, ratioOf } from '../measure.ts';
 import type { Backends } from '../proxies/proxy.ts';
 import { serin } from '../proxies/serin.ts';
 import { format, printTable } from '../report.ts';
 import type { Check, SectionResult } from '../report.ts';
 import { requestHead } from '../request-heads.ts';
-import { appService, manyHosts, manyRules, numbered } from '../table-yaml.ts';
+import { reloadTimes } from '../reload.ts';
+import {
+  appService,
+  GATEWAY_PORT,
+  gatewayApiService,
+  manyHosts,
+  manyHttpRoutes,
+  manyPathRoutes,
+  manyRules,
+  numbered,
+} from '../table-yaml.ts';
 import type { Context } from './context.ts';
 import { nodeBackends } from './head.ts';
 
@@ -25,13 +36,35 @@ const LOADS = 5;
 
 interface Shape {
   readonly name: string;
+  readonly service: (backends: Backends) => string;
   readonly yaml: (count: number) => string;
+  /** Of the Gateway that is asked instead of the mesh. */
+  readonly gatewayPort?: number;
   readonly request: (route: number) => string;
 }
 
 const SHAPES: readonly Shape[] = [
-  { name: 'rules', yaml: manyRules, request: (route) => requestHead(`/${numbered('r', route)}/item`, 'app') },
-  { name: 'hosts', yaml: manyHosts, request: (route) => requestHead('/item', `${numbered('h', route)}.example.com`) },
+  { name: 'rules', service: appService, yaml: manyRules, request: (route) => requestHead(`/${numbered('r', route)}/item`, 'app') },
+  {
+    name: 'hosts',
+    service: appService,
+    yaml: manyHosts,
+    request: (route) => requestHead('/item', `${numbered('h', route)}.example.com`),
+  },
+  {
+    name: 'HTTPRoutes',
+    service: gatewayApiService,
+    yaml: manyHttpRoutes,
+    gatewayPort: GATEWAY_PORT,
+    request: (route) => requestHead('/item', `${numbered('h', route)}.example.com`),
+  },
+  {
+    name: 'HTTPRoutes of one host',
+    service: gatewayApiService,
+    yaml: manyPathRoutes,
+    gatewayPort: GATEWAY_PORT,
+    request: (route) => requestHead(`/${numbered('r', route)}/item`, 'app'),
+  },
 ];
 
 export async function routesSection({ directory, rounds, print }: Context): Promise<SectionResult> {
@@ -39,7 +72,7 @@ export async function routesSection({ directory, rounds, print }: Context): Prom
   const checks: Check[] = [];
   const details: Record<string, unknown> = {};
   for (const shape of SHAPES) {
-    const own = join(directory, shape.name);
+    const own = join(directory, shape.name.replaceAll(' ', '-'));
     mkdirSync(own);
     const times = await loadTimes(own, shape, backends);
     const best = times.toSorted((a, b) => a.totalMs - b.totalMs)[0];
@@ -47,16 +80,30 @@ export async function routesSection({ directory, rounds, print }: Context): Prom
     const many = `${ROUTES} ${shape.name}`;
     const targets = Array.from({ length: TARGETS }, (_, index) => shape.request(index * (ROUTES / TARGETS)));
     const contenders = [
-      { kind: serin(one, configuration(shape, 1, backends)), backends, plan: { connections: 64, requests: [shape.request(0)] } },
-      { kind: serin(many, configuration(shape, ROUTES, backends)), backends, plan: { connections: 64, requests: targets } },
+      {
+        kind: serin(one, configuration(shape, 1, backends), shape.gatewayPort),
+        backends,
+        plan: { connections: 64, requests: [shape.request(0)] },
+      },
+      {
+        kind: serin(many, configuration(shape, ROUTES, backends), shape.gatewayPort),
+        backends,
+        plan: { connections: 64, requests: targets },
+      },
     ];
     const measured = await measure(own, contenders, rounds);
-    details[shape.name] = { times, measured };
+    const reloads = await reloadTimes(own, configuration(shape, ROUTES, backends), shape);
+    details[shape.name] = { times, measured, reloads };
     if (best !== undefined) {
       const { totalMs, parseMs, compileMs, prepareMs, cpuMs } = best;
       const parts = `${format(parseMs)} parse and validate, ${format(compileMs)} compile, ${format(prepareMs)} index`;
       print(`  ${many} load in ${format(totalMs)} ms: ${parts} (${format(cpuMs)} ms of processor time)`);
     }
+    const { reloadMs, pausesMs, quietMs } = reloads;
+    const longest = pausesMs.map(format).join(', ');
+    print(
+      `  a reload takes ${format(Math.min(...reloadMs))} ms; the longest request during each took ${longest} ms, without ${format(quietMs)} ms`,
+    );
     const rows = measured.map((each) => [
       each.name,
       format(medianOf(each, cpuMicrosPerRequest)),
@@ -74,18 +121,26 @@ export async function routesSection({ directory, rounds, print }: Context): Prom
         unit: ' x',
         measured: base === undefined || big === undefined ? undefined : ratioOf(big, base, cpuMicrosPerRequest),
       },
+      { what: `reloading ${many}`, asked: 'at most', limit: 1000, unit: ' ms', measured: Math.min(...reloadMs) },
+      {
+        what: `longest a request waits while ${many} are reloaded`,
+        asked: 'at most',
+        limit: 50,
+        unit: ' ms',
+        measured: median(pausesMs),
+      },
     );
   }
   return { section: 'routes', checks, details };
 }
 
 function configuration(shape: Shape, count: number, backends: Backends): string {
-  return `${appService(backends)}---\n${shape.yaml(count)}`;
+  return `${shape.service(backends)}---\n${shape.yaml(count)}`;
 }
 
 /** In fresh processes, one after the other. */
 async function loadTimes(directory: string, shape: Shape, backends: Backends): Promise<LoadTimes[]> {
-  const file = join(directory, `${shape.name}.yaml`);
+  const file = join(directory, 'table.yaml');
   writeFileSync(file, configuration(shape, ROUTES, backends));
   const program = fileURLToPath(new URL('../load-table.ts', import.meta.url));
   const times: LoadTimes[] = [];

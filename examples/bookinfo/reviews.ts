@@ -1,9 +1,11 @@
 /**
  * `reviews`: what people say of the book. `GET /reviews/0`.
  *
- * One program, three versions: v1 knows no stars; v2 asks `ratings` and shows them in black; v3 shows them in red. Where `ratings` fails, the
- * reviews are still served, each with `rating: { error }`.
+ * One program, four versions: v1 knows no stars; v2 asks `ratings` and shows them in black; v3 shows them in red; v4 is v3 with a fault: one
+ * request in five fails. Where `ratings` fails, the reviews are still served, each with `rating: { error }`.
+ * `$THINK_MS` is how long each answer takes beside that, as if the reviews were in a database; 0 unless told otherwise.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { REVIEWS } from './book.ts';
 import { call, passedOn, upstreamOf, type Upstream } from './call.ts';
 import { idIn, json, podName, runService, type Handler, type Identity } from './service.ts';
@@ -18,19 +20,25 @@ interface Style {
    * a mistake that delaying `ratings` brings to light, and that v3 has mended.
    */
   readonly ratingsTimeoutMs: number;
+  /** 0 to 1: how many of its requests it fails. */
+  readonly failureRatio?: number;
 }
 
 const STYLES: Readonly<Record<string, Style>> = {
   v2: { color: 'black', ratingsTimeoutMs: 10_000 },
   v3: { color: 'red', ratingsTimeoutMs: 2500 },
+  v4: { color: 'red', ratingsTimeoutMs: 2500, failureRatio: 0.2 },
 };
 
-export function reviewsHandler(identity: Identity, ratings: Upstream): Handler {
+/** @param thinkMs See $THINK_MS. */
+export function reviewsHandler(identity: Identity, ratings: Upstream, thinkMs = 0): Handler {
   const style = STYLES[identity.version];
   return async ({ path, headers }) => {
     const id = idIn(path, 'reviews');
     if (id === undefined) return json(404, { error: 'try /reviews/0' });
     if (id === null) return json(400, { error: 'the id of a product is a number' });
+    if (thinkMs > 0) await sleep(thinkMs);
+    if (Math.random() < (style?.failureRatio ?? 0)) return json(500, { error: 'this version has a fault: it fails one request in five' });
     const rate = style === undefined ? undefined : await rater(style, ratings, id, passedOn(headers));
     const reviews = REVIEWS.map((review) => ({ reviewer: review.reviewer, text: review.text, rating: rate?.(review.reviewer) }));
     return json(200, { id, podname: podName(identity), clustername: 'local', reviews });
@@ -58,4 +66,6 @@ function starsIn(answer: unknown): ReadonlyMap<string, number> {
   return new Map(Object.entries(ratings).filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
 }
 
-if (import.meta.main) await runService('reviews', ({ identity, env }) => reviewsHandler(identity, upstreamOf('ratings', env)));
+if (import.meta.main) {
+  await runService('reviews', ({ identity, env }) => reviewsHandler(identity, upstreamOf('ratings', env), Number(env['THINK_MS'] ?? 0)));
+}

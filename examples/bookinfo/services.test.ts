@@ -84,6 +84,23 @@ describe('reviews', () => {
     expect(body).toEqual(answer(version, [review('Reviewer1', { stars: 5, color }), review('Reviewer2', { stars: 4, color })]));
   });
 
+  test('v4 has red stars where it does not fail, as it does about one time in five', async () => {
+    const url = await startReviews('v4', await start('ratings', 'v1', ratingsHandler()));
+    const answers = await Promise.all(Array.from({ length: 400 }, () => getJson(`${url}/reviews/0`)));
+    const failed = answers.filter(({ status }) => status === 500);
+    // Six standard deviations of a binomial(400, 0.2).
+    expect(Math.abs(failed.length - 80)).toBeLessThan(48);
+    expect(answers.find(({ status }) => status === 200)?.body).toMatchObject({ reviews: [{ rating: { color: 'red' } }, {}] });
+  });
+
+  test('takes as long as it is told to', async () => {
+    const handler = reviewsHandler({ service: 'reviews', version: 'v1' }, upstreamOf('ratings', {}), 50);
+    const url = await start('reviews', 'v1', handler);
+    const beganAt = performance.now();
+    expect(await getJson(`${url}/reviews/0`)).toMatchObject({ status: 200 });
+    expect(performance.now() - beganAt).toBeGreaterThan(49);
+  });
+
   test.each<[string, Handler]>([
     ['fails', () => json(503, {})],
     ['answers nonsense', () => ({ status: 200, headers: {}, body: '<html>' })],

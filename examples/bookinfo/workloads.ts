@@ -1,8 +1,7 @@
 /**
  * The processes Bookinfo consists of, and the port each listens on unless told otherwise.
  *
- * The YAML beside this file names the same ports (`yaml.test.ts` holds the two together). 9080 to 9085 are in use; 9086 is kept for a version
- * that a reader adds.
+ * The YAML beside this file names the same ports (`yaml.test.ts` holds the two together). A version that a reader adds can take v4's.
  */
 export interface Workload {
   readonly service: ServiceName;
@@ -19,6 +18,7 @@ export const WORKLOADS: readonly Workload[] = [
   { service: 'reviews', version: 'v3', port: 9083 },
   { service: 'ratings', version: 'v1', port: 9084 },
   { service: 'details', version: 'v1', port: 9085 },
+  { service: 'reviews', version: 'v4', port: 9086 },
 ];
 
 /** The documented port of a version, or 9086 for one that is not listed. */

@@ -97,6 +97,12 @@ describe('istio/reviews', () => {
   });
 });
 
+test('the Rollout of the demo releases v3 when it is asked to', async () => {
+  const { snapshot, diagnostics } = await loadFiles(['serin.yaml', 'rollout.yaml'].map(at));
+  expect(diagnostics.map(formatDiagnostic)).toEqual([]);
+  expect(snapshot.rollouts.map(({ spec }) => spec)).toMatchObject([{ host: 'reviews', stable: 'v2', canary: 'v3', paused: true }]);
+});
+
 test('the gateway takes what a browser asks of productpage, and nothing else', async () => {
   const table = await tableOf('serin.yaml', 'istio/gateway.yaml');
   const ask = (path: string): unknown => sharesOf(table, { listener: '80', authority: '127.0.0.1:9087', path });

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { type FieldError, ProblemError } from './problem.ts';
 
-const MAX_BODY_BYTES = 8 * 1024 * 1024;
+export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const MAX_DEPTH = 64;
 const RESERVED_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 

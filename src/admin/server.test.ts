@@ -2,29 +2,82 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Access, type Caller, type Scope, SCOPES, type TokenAccess } from './access.ts';
 import type { Weights } from './api-types.ts';
+import { EventHub } from './events.ts';
 import type { AdminPorts } from './ports.ts';
 import { ProblemError } from './problem.ts';
+import { Sessions } from './sessions.ts';
 import { AdminListenError, type AdminServer, startAdmin } from './server.ts';
 
 const TOKEN = 'test-token-0123456789';
 const AUTH = { authorization: `Bearer ${TOKEN}` };
+const REVOKED = new Set<Caller>();
+const known = new Map<string, Caller>([[TOKEN, { name: 'admin', scope: 'admin' }]]);
+for (const name of ['ana', 'ben', 'cleo']) for (const scope of SCOPES) known.set(`${name}-${scope}`, { name, scope });
+let nowMs = Date.parse('2026-01-02T03:04:05Z');
+const tokens: TokenAccess = {
+  identify: (token) => known.get(token),
+  isGood: (caller) => !REVOKED.has(caller) && [...known.values()].includes(caller),
+  mayFail: (address) => address !== '' && mayFail,
+};
+const accessOf = (anonymousRead = false): Access => ({ tokens, sessions: new Sessions(tokens, () => nowMs), anonymousRead });
+const access = accessOf();
+let mayFail = true;
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 let ready = true;
+let metricsText = 'serin_up 1\n';
 let admin: AdminServer;
-const shifted: { namespace: string; host: string; weights: Weights }[] = [];
+const shifted: { namespace: string; host: string; weights: Weights; by: string }[] = [];
+const applied: string[] = [];
 let holdShifts: Promise<void> | undefined;
+
+const silent = { open: () => undefined, close: () => undefined, greeting: () => [] };
+const refused: object[] = [];
+const signedIn: object[] = [];
+const audited = [7, 6, 5, 4, 3, 2, 1].map((sequence) => ({
+  sequence,
+  at: '2026-01-02T03:04:05Z',
+  actor: 'ana',
+  action: 'shift',
+  target: 'reviews',
+  result: 'done',
+  beforeSha256: '',
+  afterSha256: '',
+}));
 
 const ports: AdminPorts = {
   version: '9.9.9',
   readiness: () => ({ ready, reasons: ready ? [] : ['listener 80 is not bound', 'draining'] }),
-  metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'serin_up 1\n' }),
+  metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: metricsText }),
   list: (kind) => {
     if (kind !== 'virtualservices') throw new ProblemError(404, 'E_NOT_FOUND', `no kind ${kind}`);
     return { apiVersion: 'v1', kind: 'List', items: [] };
   },
   get: (_kind, namespace, name) => ({ apiVersion: 'v1', kind: 'X', metadata: { namespace, name } }),
+  apply: (manifests, { by, dryRun, ifMatch }) => {
+    if (manifests === 'stale') throw new ProblemError(412, 'E_STALE', `not ${ifMatch}`);
+    applied.push(manifests);
+    return Promise.resolve({
+      results: [{ kind: by.name, namespace: String(dryRun), name: ifMatch ?? '', result: 'created' }],
+      diagnostics: [],
+      version: '7',
+    });
+  },
+  delete: (kind, namespace, name) =>
+    Promise.resolve({ results: [{ kind, namespace, name, result: 'deleted' }], diagnostics: [], version: '8' }),
+  diffManifests: (manifests) => ({ items: [{ kind: 'a', namespace: 'b', name: 'c', change: 'added', diff: manifests }] }),
+  configuration: () => ({
+    version: '7',
+    at: 'now',
+    reload: { successful: true, at: 'now' },
+    diagnostics: [],
+    refused: null,
+    resources: [],
+  }),
+  configurationHistory: () => [],
+  source: () => ({ file: 'a', line: 1, text: '', declared: null, effective: null, differences: [], conditions: [], diagnostics: [] }),
   listeners: () => ({ apiVersion: 'v1', kind: 'List', items: [] }),
   clusters: () => {
     throw new Error('secret detail');
@@ -32,10 +85,11 @@ const ports: AdminPorts = {
   endpoints: () => ({ apiVersion: 'v1', kind: 'List', items: [] }),
   processes: () => ({ apiVersion: 'v1', kind: 'List', items: [] }),
   explain: (request) => ({ url: request.url }),
+  diff: ({ sources }) => ({ version: '1', resources: [], overlay: [], routing: [], warnings: sources.map(({ file }) => file) }),
   shifts: () => [],
-  shift: async (namespace, host, weights) => {
+  shift: async (namespace, host, weights, by) => {
     await holdShifts;
-    shifted.push({ namespace, host, weights });
+    shifted.push({ namespace, host, weights, by: by.name });
     return { host, before: {}, after: weights, version: '1', warnings: [] };
   },
   resetShift: (_namespace, host) => Promise.resolve({ host, before: {}, after: {}, version: '1', warnings: [] }),
@@ -48,11 +102,34 @@ const ports: AdminPorts = {
       metadata: { namespace, name, resourceVersion: '8' },
       spec: { verb, ...request, ...terms },
     }),
+  preview: (namespace, name, { to = 'v2', expiresInSeconds }, by) => {
+    const token = `${by.name} ${expiresInSeconds}`;
+    return {
+      rollout: `${namespace}/${name}`,
+      to,
+      expiresAt: 'then',
+      token,
+      query: `serin-preview=${token}`,
+      header: `x-serin-preview: ${token}`,
+    };
+  },
+  tokens: () => [],
+  createToken: ({ name, scope }, by) => ({ name, scope, createdAt: 'now', createdBy: by.name, isExpired: false, token: 'secret' }),
+  revokeToken: (name, by) => ({ name, scope: 'read', createdAt: 'now', createdBy: by.name, isExpired: false }),
+  audit: (limit, before = 8) => audited.filter(({ sequence }) => sequence < before).slice(0, limit),
+  refused: (by, action, target, code) => refused.push({ by, action, target, code }),
+  session: (by, action) => {
+    signedIn.push({ by, action });
+  },
+  events: new EventHub({ live: silent, rollouts: silent, configuration: silent, audit: silent }, access.sessions, '9.9.9'),
+  evidence: () => ({ run: 0, margins: {}, points: [] }),
+  processLog: () => Promise.resolve({ lines: [], follow: () => silent }),
+  live: () => Promise.resolve('{}'),
   onError: () => undefined,
 };
 
 beforeAll(async () => {
-  admin = await startAdmin(ports, TOKEN, { host: '127.0.0.1', port: 0 });
+  admin = await startAdmin(ports, access, { host: '127.0.0.1', port: 0 }, { nowMs: () => nowMs });
 });
 
 afterAll(() => admin.close());
@@ -172,9 +249,92 @@ describe('who may ask', () => {
   });
 });
 
+describe('scopes', () => {
+  const asks = (token: string, method: string, path: string, body?: string): Promise<Answer> =>
+    send(method, path, { authorization: `Bearer ${token}`, ...JSON_TYPE }, body);
+  const verb = '/api/v1/rollouts/default/reviews/promote';
+
+  test.each<[method: string, path: string, body: string | undefined, allowed: readonly Scope[]]>([
+    ['GET', '/api/v1/listeners', undefined, ['read', 'operate', 'admin']],
+    ['HEAD', '/api/v1/rollouts/default/reviews', undefined, ['read', 'operate', 'admin']],
+    ['POST', '/api/v1/explain', '{"url":"http://a/"}', ['read', 'operate', 'admin']],
+    ['POST', '/api/v1/diff', '{"sources":[{"file":"a.yaml","content":""}]}', ['read', 'operate', 'admin']],
+    ['GET', '/api/v1/configuration', undefined, ['read', 'operate', 'admin']],
+    ['GET', '/api/v1/configuration/history', undefined, ['read', 'operate', 'admin']],
+    ['GET', '/api/v1/resources/virtualservices/default/reviews/source', undefined, ['read', 'operate', 'admin']],
+    ['POST', '/api/v1/resources/diff', '{"manifests":"a"}', ['read', 'operate', 'admin']],
+    // Resources name programs to run.
+    ['POST', '/api/v1/resources', '{"manifests":"a"}', ['admin']],
+    ['POST', '/api/v1/resources?dryRun=true', '{"manifests":"a"}', ['admin']],
+    ['DELETE', '/api/v1/resources/virtualservices/default/reviews', undefined, ['admin']],
+    ['POST', '/api/v1/%72esources', '{"manifests":"a"}', ['admin']],
+    ['POST', verb, '{}', ['operate', 'admin']],
+    ['POST', '/api/v1/rollouts/default/reviews/preview', '{}', ['operate', 'admin']],
+    ['PUT', shiftPath, shiftBody, ['operate', 'admin']],
+    ['DELETE', shiftPath, undefined, ['operate', 'admin']],
+    ['PUT', '/api/v1/shifts/default/httproute/shop', shiftBody, ['operate', 'admin']],
+    ['DELETE', '/api/v1/shifts/default/grpcroute/shop', undefined, ['operate', 'admin']],
+    ['GET', '/api/v1/tokens', undefined, ['admin']],
+    ['POST', '/api/v1/tokens', '{"name":"ci"}', ['admin']],
+    ['DELETE', '/api/v1/tokens/ci', undefined, ['admin']],
+    // Other spellings of the same paths.
+    ['GET', '/api/v1/%74okens', undefined, ['admin']],
+    ['POST', '/api/v1/%74okens', '{"name":"ci"}', ['admin']],
+    ['DELETE', '/api/v1/%74okens/%63i', undefined, ['admin']],
+    ['PUT', shiftPath.replace('shifts', '%73hifts'), shiftBody, ['operate', 'admin']],
+  ])('%s %s', async (method, path, body, allowed) => {
+    for (const scope of ['read', 'operate', 'admin'] as const) {
+      const answer = await asks(`ana-${scope}`, method, path, body);
+      if (allowed.includes(scope)) expect(answer.status).toBeLessThan(300);
+      else if (method === 'HEAD') expect(answer.status).toBe(403);
+      else expect([answer.status, answer.json()['code']]).toEqual([403, 'E_ADMIN_FORBIDDEN']);
+    }
+  });
+
+  test.each(['/%61pi/v1/listeners', '/ap%69/v1/tokens'])('%s, another spelling of /api, needs a token', async (path) => {
+    expect((await send('GET', path)).status).toBe(401);
+  });
+
+  test('who asks is handed on by the name of the token', async () => {
+    expect((await asks('ben-operate', 'POST', verb, '{}')).json()['spec']).toMatchObject({
+      verb: 'promote',
+      by: { name: 'ben', from: '127.0.0.1' },
+    });
+    await asks('cleo-operate', 'PUT', shiftPath, shiftBody);
+    expect(shifted.at(-1)).toMatchObject({ by: 'cleo' });
+    expect((await asks('ana-admin', 'POST', '/api/v1/tokens', '{"name":"ci","scope":"operate"}')).json()).toMatchObject({
+      createdBy: 'ana',
+    });
+  });
+
+  test('too many wrong tokens: 429, and a right one is still taken', async () => {
+    mayFail = false;
+    const wrong = await asks('wrong', 'GET', '/api/v1/listeners');
+    const right = await asks(TOKEN, 'GET', '/api/v1/listeners');
+    mayFail = true;
+    expect([wrong.status, wrong.headers['retry-after'], wrong.json()['code']]).toEqual([429, '1', 'E_ADMIN_TOO_MANY_FAILURES']);
+    expect(right.status).toBe(200);
+  });
+
+  test.each([
+    ['{"name":"ci","scope":"root"}', '/scope'],
+    ['{"name":""}', '/name'],
+    ['{"scope":"read"}', '/name'],
+    ['{"name":"ci","expiresInSeconds":0}', '/expiresInSeconds'],
+    ['{"name":"ci","expiresInSeconds":1e12}', '/expiresInSeconds'],
+    ['{"name":"ci","expires":"30d"}', '/expires'],
+  ])('a token asked for as %s: 422', async (body, pointer) => {
+    const answer = await asks(TOKEN, 'POST', '/api/v1/tokens', body);
+    expect(answer.json()).toMatchObject({ code: 'E_REQUEST_INVALID', errors: [{ pointer }] });
+  });
+});
+
 describe('paths and methods', () => {
   test.each([
-    '/',
+    '/index.html',
+    '/assets/',
+    '/assets/x.js',
+    '/assets/../livez',
     '/nothing',
     '//livez',
     '/livez/',
@@ -218,6 +378,11 @@ describe('paths and methods', () => {
     ['GET', shiftPath, 'PUT, DELETE'],
     ['HEAD', shiftPath, 'PUT, DELETE'],
     ['GET', '/api/v1/explain', 'POST'],
+    ['GET', '/api/v1/diff', 'POST'],
+    ['GET', '/api/v1/resources', 'POST'],
+    ['GET', '/api/v1/resources/diff', 'POST'],
+    ['PUT', '/api/v1/resources/secrets/default/a', 'GET, HEAD, DELETE'],
+    ['DELETE', '/api/v1/configuration', 'GET, HEAD'],
     ['DELETE', '/livez', 'GET, HEAD'],
     ['PROPFIND', '/api/v1/listeners', 'GET, HEAD'],
   ])('%s %s: 405 with Allow, nothing changed', async (method, path, allow) => {
@@ -321,7 +486,7 @@ describe('bodies', () => {
 test('a change that was taken carries what was asked', async () => {
   const answer = await send('PUT', '/api/v1/shifts/books/reviews.books.svc.cluster.local', { ...AUTH, ...JSON_TYPE }, shiftBody);
   expect(answer.status).toBe(200);
-  expect(shifted.at(-1)).toEqual({ namespace: 'books', host: 'reviews.books.svc.cluster.local', weights: { v1: 90, v2: 10 } });
+  expect(shifted.at(-1)).toEqual({ namespace: 'books', host: 'reviews.books.svc.cluster.local', weights: { v1: 90, v2: 10 }, by: 'admin' });
 });
 
 test('more than 32 changes at once: 429 with Retry-After for the rest, and the others are made', async () => {
@@ -344,6 +509,25 @@ test('more than 32 changes at once: 429 with Retry-After for the rest, and the o
   const statuses = (await Promise.all(answers)).map((answer) => answer.status);
   expect(statuses.filter((status) => status === 200)).toHaveLength(32);
   expect(shifted).toHaveLength(before + 32);
+});
+
+test('B-91 a client that does not read a long answer is closed, and so is one that asks without end', { timeout: 90_000 }, async () => {
+  metricsText = 'x'.repeat(32 * 1024 * 1024);
+  const closed = (asks: number): Promise<void> =>
+    new Promise((resolve) => {
+      const socket = connect(admin.address.port, '127.0.0.1').pause();
+      socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(asks));
+      // Paused it does not see the end: what it sends is refused.
+      const knock = setInterval(() => socket.write('\r\n'), 500);
+      socket
+        .on('error', () => undefined)
+        .on('close', () => {
+          clearInterval(knock);
+          resolve();
+        });
+    });
+  await Promise.all([closed(1), closed(9)]);
+  metricsText = 'serin_up 1\n';
 });
 
 test('an exception inside is a 500 that tells nothing', async () => {
@@ -375,11 +559,20 @@ describe('rollouts', () => {
     expect(found).toMatchObject({ status: 200, headers: { etag: '"7"' } });
     const promoted = await post('promote', '{"full":true}', { 'if-match': '"7"', 'idempotency-key': 'k' });
     expect(promoted).toMatchObject({ status: 200, headers: { etag: '"8"' } });
-    expect(promoted.json()['spec']).toEqual({ verb: 'promote', full: true, ifMatch: '"7"', idempotencyKey: 'k' });
+    expect(promoted.json()['spec']).toEqual({
+      verb: 'promote',
+      full: true,
+      by: { name: 'admin', from: '127.0.0.1' },
+      ifMatch: '"7"',
+      idempotencyKey: 'k',
+    });
   });
 
   test.each<[what: string, answer: () => Promise<Answer>, status: number, code: string]>([
-    ['an unknown verb', () => post('promot'), 404, 'E_NOT_FOUND'],
+    ['an unknown verb', () => post('promot'), 404, 'E_ADMIN_PATH'],
+    ['an unknown query parameter', () => send('GET', '/api/v1/rollouts?namespce=x', AUTH), 400, 'E_QUERY'],
+    ['a namespace in capitals', () => send('GET', '/api/v1/rollouts?namespace=X', AUTH), 400, 'E_QUERY'],
+    ['a query parameter twice', () => send('GET', '/api/v1/rollouts?namespace=x&namespace=y', AUTH), 400, 'E_QUERY'],
     ['a GET of a verb', () => send('GET', `${path}/promote`, AUTH), 405, 'E_ADMIN_METHOD'],
     ['a field nobody knows', () => post('start', '{"too":"v2"}'), 422, 'E_REQUEST_INVALID'],
     ['an empty subset', () => post('start', '{"to":""}'), 422, 'E_REQUEST_INVALID'],
@@ -394,17 +587,138 @@ describe('rollouts', () => {
   });
 });
 
+describe('the audit log', () => {
+  test('page by page, newest first, until there is nothing more', async () => {
+    const sequences: number[][] = [];
+    for (let query = '?limit=3'; query !== '';) {
+      const { items, nextCursor } = (await send('GET', `/api/v1/audit${query}`, AUTH)).json() as {
+        items: { sequence: number }[];
+        nextCursor?: string;
+      };
+      sequences.push(items.map(({ sequence }) => sequence));
+      query = nextCursor === undefined ? '' : `?limit=3&cursor=${nextCursor}`;
+    }
+    expect(sequences).toEqual([[7, 6, 5], [4, 3, 2], [1]]);
+    expect((await send('GET', '/api/v1/audit', AUTH)).json()).not.toHaveProperty('nextCursor');
+  });
+
+  test.each([
+    'limit=0',
+    'limit=-1',
+    'limit=1000000000',
+    'limit=501',
+    'limit=01',
+    'limit=+1',
+    'limit=1e2',
+    'limit=',
+    'cursor=x',
+    'cursor=c01',
+    'cursor=',
+  ])('?%s: 400', async (query) => {
+    const answer = await send('GET', `/api/v1/audit?${query}`, AUTH);
+    expect([answer.status, answer.json()['code']]).toEqual([400, 'E_QUERY']);
+  });
+
+  test('a change that is refused to somebody who may make changes is handed on, with its code; one without that right is not', async () => {
+    const before = refused.length;
+    const asks = (token: string, body: string): Promise<Answer> =>
+      send('PUT', shiftPath, { authorization: `Bearer ${token}`, ...JSON_TYPE }, body);
+    await asks('ana-operate', '{}');
+    await asks('ana-read', '{}');
+    await asks('wrong', '{}');
+    expect(refused.slice(before)).toEqual([
+      { by: { name: 'ana', from: '127.0.0.1' }, action: 'shift', target: 'default/reviews', code: 'E_REQUEST_INVALID' },
+    ]);
+  });
+
+  test('a reason goes with the change', async () => {
+    await send('PUT', shiftPath, { ...AUTH, ...JSON_TYPE }, '{"weights":{"v1":1},"reason":" the database moves "}');
+    const answer = await send('POST', '/api/v1/rollouts/default/reviews/pause', { ...AUTH, ...JSON_TYPE }, '{"reason":"lunch"}');
+    expect(answer.json()['spec']).toMatchObject({ by: { name: 'admin', from: '127.0.0.1', reason: 'lunch' } });
+    expect((await send('PUT', shiftPath, { ...AUTH, ...JSON_TYPE }, `{"weights":{"v1":1},"reason":"${'x'.repeat(501)}"}`)).status).toBe(
+      422,
+    );
+  });
+});
+
 describe('listening', () => {
   test.each(['0.0.0.0', '::', '192.168.0.1', 'example.com'])('refuses %s', async (host) => {
-    await expect(startAdmin(ports, TOKEN, { host, port: 0 })).rejects.toMatchObject({ code: 'E_ADMIN_EXPOSED' });
+    await expect(startAdmin(ports, access, { host, port: 0 }, { nowMs: () => nowMs })).rejects.toMatchObject({ code: 'E_ADMIN_EXPOSED' });
+  });
+
+  test.each<[what: string, host: string, anonymousRead: boolean, names: string[]]>([
+    ['without a token to look', '192.0.2.1', true, []],
+    ['without a name', '0.0.0.0', false, []],
+  ])('refuses to be reached with TLS but %s', async (_what, host, anonymousRead, names) => {
+    const options = { nowMs: () => nowMs, names, tls: { certificate: '', privateKey: '' } };
+    await expect(startAdmin(ports, accessOf(anonymousRead), { host, port: 0 }, options)).rejects.toMatchObject({ code: 'E_ADMIN_EXPOSED' });
+  });
+
+  test('a certificate that is none is refused', async () => {
+    const options = { nowMs: () => nowMs, tls: { certificate: 'x', privateKey: 'y' } };
+    await expect(startAdmin(ports, access, { host: '127.0.0.1', port: 0 }, options)).rejects.toMatchObject({ code: 'E_ADMIN_TLS' });
   });
 
   test('an address in use is named', async () => {
-    const second = startAdmin(ports, TOKEN, admin.address);
+    const second = startAdmin(ports, access, admin.address, { nowMs: () => nowMs });
     await expect(second).rejects.toBeInstanceOf(AdminListenError);
     await expect(second).rejects.toMatchObject({
       code: 'E_LISTEN_EADDRINUSE',
       message: expect.stringContaining(`127.0.0.1:${admin.address.port}`),
     });
+  });
+});
+
+describe('resources', () => {
+  const path = '/api/v1/resources';
+  const ask = (body: string, url = path, headers: Record<string, string> = {}): Promise<Answer> =>
+    send('POST', url, { ...AUTH, ...JSON_TYPE, ...headers }, body);
+
+  test('the version is the ETag; If-Match and dryRun are handed on', async () => {
+    const answer = await ask('{"manifests":"a: 1"}', `${path}?dryRun=true`, { 'if-match': '"6"' });
+    expect([answer.status, answer.headers['etag']]).toEqual([200, '"7"']);
+    expect(answer.json()['results']).toMatchObject([{ namespace: 'true', name: '"6"' }]);
+    const stale = await ask('{"manifests":"stale"}', path, { 'if-match': '"6"' });
+    expect([stale.status, stale.json()['code']]).toEqual([412, 'E_STALE']);
+    const configuration = await send('GET', '/api/v1/configuration', AUTH);
+    expect(configuration.headers['etag']).toBe('"7"');
+  });
+
+  test.each([
+    ['declared', { 'content-length': '9000000' }],
+    ['chunked', {}],
+  ])('more than 8 MiB, %s: 413', async (_how, headers: Record<string, string>) => {
+    expect((await ask(' '.repeat(9_000_000), path, headers)).status).toBe(413);
+  });
+
+  test.each([path, `${path}/diff`])('%s: a body that is wrong changes nothing', async (url) => {
+    const before = applied.length;
+    const cases: readonly (readonly [string, number, string])[] = [
+      ['', 400, 'E_JSON_SYNTAX'],
+      ['{"manifests":"a",}', 400, 'E_JSON_SYNTAX'],
+      ['{"manifests":"a"} {}', 400, 'E_JSON_SYNTAX'],
+      ['\ufeff{"manifests":"a"}', 400, 'E_JSON_SYNTAX'],
+      ['kind: VirtualService', 400, 'E_JSON_SYNTAX'],
+      [`{"manifests":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}}`, 400, 'E_JSON_DEPTH'],
+      ['{"manifests":"a","manifests":"b"}', 400, 'E_JSON_DUPLICATE_KEY'],
+      ['{"manifests":"a","__proto__":{}}', 400, 'E_JSON_RESERVED_KEY'],
+      ['{"manifests":1}', 422, 'E_REQUEST_INVALID'],
+      ['{"manifests":1e400}', 422, 'E_REQUEST_INVALID'],
+      ['{"manifests":["a"]}', 422, 'E_REQUEST_INVALID'],
+      ['{"manifests":""}', 422, 'E_REQUEST_INVALID'],
+      ['{}', 422, 'E_REQUEST_INVALID'],
+    ];
+    for (const [body, status, code] of cases) {
+      const answer = await ask(body, url);
+      expect([answer.status, answer.json()['code'], answer.json()['detail']]).toEqual([status, code, expect.any(String)]);
+    }
+    const unknown = await ask('{"manifest":"a","manifests":"a"}', url);
+    expect(unknown.json()['errors']).toEqual([{ pointer: '/manifest', message: 'unknown field; did you mean manifests?' }]);
+    expect(applied).toHaveLength(before);
+  });
+
+  test('dryRun is true or false', async () => {
+    const answer = await ask('{"manifests":"a"}', `${path}?dryRun=maybe`);
+    expect([answer.status, answer.json()['code']]).toEqual([400, 'E_QUERY']);
   });
 });

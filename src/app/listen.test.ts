@@ -1,5 +1,6 @@
 /** `--listen` and `--mesh` values, and the bindings they lead to. */
 import { describe, expect, test } from 'vitest';
+import { loadText } from '../config/load.ts';
 import { ListenError } from '../proxy/options.ts';
 import type { Listener, RoutingTable } from '../routing/table.ts';
 import {
@@ -10,7 +11,9 @@ import {
   ownListeners,
   parseAddress,
   parseListenMapping,
+  parseMeshMapping,
   unusedMappings,
+  declaresPort,
 } from './listen.ts';
 
 const listener = (name: string, port: number, bind?: string): Listener => ({
@@ -132,4 +135,49 @@ describe('bindings', () => {
 test('what to do about a port without permission is said', () => {
   expect(describeListenError(new ListenError('E_LISTEN_EACCES', '80', '0.0.0.0:80'))).toContain('--listen 80=127.0.0.1:8080');
   expect(describeListenError(new ListenError('E_LISTEN_EADDRINUSE', 'mesh', '127.0.0.1:15001'))).toContain('--mesh');
+});
+
+describe('listeners of the mesh for callers of a namespace', () => {
+  test('are bound where the operator says, also while the mesh itself is off', () => {
+    const books = parseMeshMapping('books=127.0.0.1:15002');
+    expect(books).toEqual({ namespace: 'books', address: { host: '127.0.0.1', port: 15002 } });
+    expect(bindingsFor(table(listener('mesh/books', 0)), [], 'off', [books])).toEqual([
+      { listener: 'mesh/books', host: '127.0.0.1', port: 15002 },
+    ]);
+    expect(() => bindingsFor(table(listener('mesh/books', 0)), [], books.address, [books])).toThrow(ListenError);
+  });
+
+  test.each(['127.0.0.1:15002', '=127.0.0.1:15002', 'Books=127.0.0.1:15002', 'books=15002', 'books='])('%j is refused', (text) => {
+    expect(() => parseMeshMapping(text)).toThrow(AddressError);
+  });
+
+  test('what goes wrong names the flag', () => {
+    expect(describeListenError(new ListenError('E_LISTEN_EADDRINUSE', 'mesh/books', '127.0.0.1:15002'))).toContain('--mesh-for');
+  });
+});
+
+test.each([
+  [{ port: 80 }, true],
+  [{ port: 81 }, true],
+  [{ port: 82 }, false],
+  [{ gateway: 'default/front', port: 80 }, true],
+  [{ gateway: 'default/front', port: 81 }, true],
+  [{ gateway: 'team/extra', port: 81 }, false],
+  [{ gateway: 'default/other', port: 80 }, false],
+])('a Gateway, or a ListenerSet of it, may declare the port of %j: %s', (mapping, expected) => {
+  const { snapshot } = loadText(
+    'gateway.yaml',
+    `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: front }
+spec: { gatewayClassName: serin, listeners: [{ name: a, port: 80, protocol: HTTP }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: { name: extra, namespace: team }
+spec: { parentRef: { name: front, namespace: default }, listeners: [{ name: b, port: 81, protocol: HTTP }] }
+`,
+  );
+  expect(declaresPort(snapshot, mapping)).toBe(expected);
 });

@@ -6,7 +6,9 @@
  * port without a mapping is bound on the Gateway server's `bind`, else on 0.0.0.0, at its own number.
  */
 import { isIP } from 'node:net';
-import { type Listener, MESH_LISTENER, type RoutingTable } from '../routing/table.ts';
+import { isDns1123Label } from '../config/names.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import { isMeshListener, type Listener, MESH_LISTENER, meshListenerOf, type RoutingTable } from '../routing/table.ts';
 import { type Binding, ListenError } from '../proxy/options.ts';
 
 export interface Address {
@@ -21,6 +23,12 @@ export interface ListenMapping {
   readonly gateway?: string;
   /** As declared in the Gateway. */
   readonly port: number;
+  readonly address: Address;
+}
+
+/** `--mesh-for`: a listener for callers that belong to a namespace. */
+export interface MeshMapping {
+  readonly namespace: string;
   readonly address: Address;
 }
 
@@ -54,6 +62,14 @@ export function parseListenMapping(text: string): ListenMapping {
   return gateway === undefined ? mapping : { gateway, ...mapping };
 }
 
+/** `books=127.0.0.1:15002`. @throws AddressError */
+export function parseMeshMapping(text: string): MeshMapping {
+  const equals = text.indexOf('=');
+  const namespace = text.slice(0, Math.max(0, equals));
+  if (!isDns1123Label(namespace)) throw new AddressError(`expected NAMESPACE=ADDR:PORT, as books=127.0.0.1:15002, found '${text}'`);
+  return { namespace, address: parseAddress(text.slice(equals + 1)) };
+}
+
 /** `namespace/name:80`, or `80`: the name `compile` gives the listener. */
 export function listenerName(mapping: Pick<ListenMapping, 'gateway' | 'port'>): string {
   return mapping.gateway === undefined ? String(mapping.port) : `${mapping.gateway}:${mapping.port}`;
@@ -70,8 +86,13 @@ export function ownListeners(mappings: readonly ListenMapping[]): ReadonlySet<st
  * @throws ListenError `E_LISTEN_CONFLICT` when two listeners would have one address. (The operating system would not notice it where workers
  * share their ports.)
  */
-export function bindingsFor(table: RoutingTable, mappings: readonly ListenMapping[], mesh: Address | 'off'): Binding[] {
-  const bindings = table.listeners.flatMap((listener) => bindingOf(listener, mappings, mesh) ?? []);
+export function bindingsFor(
+  table: RoutingTable,
+  mappings: readonly ListenMapping[],
+  mesh: Address | 'off',
+  meshFor: readonly MeshMapping[] = [],
+): Binding[] {
+  const bindings = table.listeners.flatMap((listener) => bindingOf(listener, mappings, mesh, meshFor) ?? []);
   for (const [index, binding] of bindings.entries()) {
     const other = bindings.slice(0, index).find((earlier) => overlaps(earlier, binding));
     if (other !== undefined)
@@ -80,8 +101,15 @@ export function bindingsFor(table: RoutingTable, mappings: readonly ListenMappin
   return bindings;
 }
 
-function bindingOf(listener: Listener, mappings: readonly ListenMapping[], mesh: Address | 'off'): Binding | undefined {
+function bindingOf(
+  listener: Listener,
+  mappings: readonly ListenMapping[],
+  mesh: Address | 'off',
+  meshFor: readonly MeshMapping[],
+): Binding | undefined {
   if (listener.name === MESH_LISTENER) return mesh === 'off' ? undefined : { listener: MESH_LISTENER, ...mesh };
+  const own = meshFor.find(({ namespace }) => meshListenerOf(namespace) === listener.name);
+  if (own !== undefined) return { listener: listener.name, ...own.address };
   const mapping = mappings.find((candidate) => listenerName(candidate) === listener.name);
   return { listener: listener.name, ...(mapping?.address ?? { host: listener.bind ?? '0.0.0.0', port: listener.port }) };
 }
@@ -97,6 +125,21 @@ export function unusedMappings(table: RoutingTable, mappings: readonly ListenMap
   return mappings.filter((mapping) => !names.has(listenerName(mapping)));
 }
 
+/** Whether a listener of the Gateway API has the port, accepted or not. */
+export function declaresPort(
+  { gatewayApiGateways, listenerSets }: Pick<Snapshot, 'gatewayApiGateways' | 'listenerSets'>,
+  { gateway, port }: Pick<ListenMapping, 'gateway' | 'port'>,
+): boolean {
+  const owners = [
+    ...gatewayApiGateways.map(({ metadata, spec }) => ({ owner: `${metadata.namespace}/${metadata.name}`, listeners: spec.listeners })),
+    ...listenerSets.map(({ metadata, spec: { parentRef, listeners } }) => ({
+      owner: `${parentRef.namespace ?? metadata.namespace}/${parentRef.name}`,
+      listeners,
+    })),
+  ];
+  return owners.some(({ owner, listeners }) => (gateway === undefined || gateway === owner) && listeners.some((one) => one.port === port));
+}
+
 /** `127.0.0.1:8080`, `[::1]:8080`. */
 export function formatAddress({ host, port }: Address): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -104,7 +147,12 @@ export function formatAddress({ host, port }: Address): string {
 
 /** What went wrong and what to do about it, for people. */
 export function describeListenError(error: ListenError): string {
-  const flag = error.listener === MESH_LISTENER ? '--mesh ADDR:PORT' : `--listen ${error.listener}=127.0.0.1:8080`;
+  const flag =
+    error.listener === MESH_LISTENER
+      ? '--mesh ADDR:PORT'
+      : isMeshListener(error.listener)
+        ? '--mesh-for NAMESPACE=ADDR:PORT'
+        : `--listen ${error.listener}=127.0.0.1:8080`;
   switch (error.code) {
     case 'E_LISTEN_EADDRINUSE':
       return `listener ${error.listener}: ${error.address} is in use by another process; stop it, or choose another address with ${flag}`;

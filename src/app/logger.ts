@@ -6,7 +6,7 @@
  */
 import { styleText } from 'node:util';
 import { type Logger, pino, stdTimeFunctions } from 'pino';
-import { printableLine } from './printable.ts';
+import { printableJsonText, printableLine } from './printable.ts';
 
 export type { Logger } from 'pino';
 
@@ -22,7 +22,7 @@ export interface LogDestination {
 
 export function createLogger(destination: LogDestination, format: LogFormat = 'text'): Logger {
   const options = { base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: (level: string) => ({ level }) } };
-  if (format === 'json') return pino(options, { write: (line: string) => void destination.write(line) });
+  if (format === 'json') return pino(options, { write: (line: string) => void destination.write(printableJsonText(line)) });
   return pino(options, { write: (line: string) => void destination.write(`${formatLine(line, destination.isTTY === true)}\n`) });
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { MAX_WEIGHT } from '../admin/api-types.ts';
 import { EMPTY_OVERLAY, type Overlay } from '../config/overlay.ts';
+import type { Change } from './audit-table.ts';
 import type { State } from './state.ts';
 
 const DOCUMENT = 'overlay';
@@ -23,6 +24,6 @@ export function readOverlay(state: State): { readonly overlay: Overlay; readonly
 }
 
 /** Returns when the shifts are durable. @throws StateWriteError */
-export function writeOverlay(state: State, overlay: Overlay, action: string, target: string): void {
-  state.put(DOCUMENT, JSON.stringify({ shifts: overlay.shifts }), { actor: 'admin-api', action, target });
+export function writeOverlay(state: State, overlay: Overlay, change: Change): void {
+  state.put(DOCUMENT, JSON.stringify({ shifts: overlay.shifts }), change);
 }

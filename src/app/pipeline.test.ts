@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../base/clock.ts';
+import type { Manifest } from '../config/manifest.ts';
 import { EMPTY_OVERLAY, type Overlay } from '../config/overlay.ts';
 import { type Binding, ListenError } from '../proxy/options.ts';
 import type { RoutingTable } from '../routing/table.ts';
@@ -65,6 +66,7 @@ async function started(logger = silentLogger(), overlay: Overlay = EMPTY_OVERLAY
       },
       hostEnv: {},
       health: { apply: () => undefined },
+      credentials: { read: () => new Map() },
       clock: new ManualClock(1000),
       logger,
     },
@@ -88,7 +90,7 @@ describe('a start', () => {
   test('brings the files with the overlay into force', async () => {
     const pipeline = await started(silentLogger(), SHIFTED);
     expect(weights(pipeline.inForce.table)).not.toContain(90);
-    expect(pipeline.lastReload).toEqual({ successful: true, lastSuccessAtMs: 1000 });
+    expect(pipeline.lastReload).toEqual({ successful: true, lastSuccessAtMs: 1000, atMs: 1000, errors: 0 });
   });
 
   test('with an invalid file fails with all of its problems', async () => {
@@ -203,5 +205,70 @@ describe('a change of the overlay', () => {
     writeFileSync(file, CONFIG.replace('v1: 90', 'v1: 80'));
     expect(await pipeline.reload()).toBe(true);
     expect(weights(pipeline.inForce.table)).not.toContain(80);
+  });
+});
+
+describe('resources that are applied', () => {
+  const entry = (name: string): Manifest => ({
+    kind: 'ServiceEntry',
+    namespace: 'default',
+    name,
+    by: 'ana',
+    at: '2026-01-02T03:04:05Z',
+    text: `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name} }
+spec: { hosts: [${name}.default.svc.cluster.local], ports: [{ number: 80, name: http }], resolution: STATIC, endpoints: [{ address: 127.0.0.1 }] }
+`,
+  });
+  const names = (pipeline: Pipeline): string[] => pipeline.inForce.base.serviceEntries.map(({ metadata }) => metadata.name);
+  const add =
+    (name: string) =>
+    (now: { readonly manifests: readonly Manifest[] }): readonly Manifest[] => [...now.manifests, entry(name)];
+
+  test('and files that change at the same time are both in force', async () => {
+    const pipeline = await started();
+    const stored: string[][] = [];
+    const changes = Array.from({ length: 8 }, (_, index) => {
+      writeFileSync(file, CONFIG.replace('v1: 90', `v1: ${index}`));
+      const applied = pipeline.changeManifests(add(`a${index}`), (manifests) => stored.push(manifests.map(({ name }) => name)), 'ana');
+      return [applied, pipeline.reload()];
+    });
+    await Promise.all(changes.flat());
+    expect(names(pipeline)).toEqual(['reviews', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7']);
+    expect(stored.at(-1)).toHaveLength(8);
+    expect(weights(pipeline.inForce.table)).toContain(7);
+    await pipeline.reload();
+    expect(names(pipeline)).toHaveLength(9);
+  });
+
+  test('that the data plane refuses are taken back from what is stored', async () => {
+    const pipeline = await started();
+    const stored: string[][] = [];
+    refusal = new ListenError('E_LISTEN_EADDRINUSE', '80', '127.0.0.1:80');
+    const change = pipeline.changeManifests(add('a'), (manifests) => stored.push(manifests.map(({ name }) => name)), 'ana');
+    await expect(change).rejects.toBe(refusal);
+    expect([stored, names(pipeline)]).toEqual([[['a'], []], ['reviews']]);
+  });
+
+  test('that cannot be stored change nothing', async () => {
+    const pipeline = await started();
+    const full = new Error('full');
+    const persist = (): void => {
+      throw full;
+    };
+    await expect(pipeline.changeManifests(add('a'), persist, 'ana')).rejects.toBe(full);
+    expect(names(pipeline)).toEqual(['reviews']);
+    expect(tables).toHaveLength(1);
+  });
+
+  test('do not make a refused reload a good one', async () => {
+    const pipeline = await started();
+    writeFileSync(file, CONFIG.replace('split:', 'splti:'));
+    await pipeline.reload();
+    await pipeline.changeManifests(add('a'), () => undefined, 'ana');
+    expect(pipeline.lastReload.successful).toBe(false);
+    expect(pipeline.refused?.diagnostics).toMatchObject([{ code: 'E_UNKNOWN_KEY', file }]);
+    expect(names(pipeline)).toEqual(['reviews', 'a']);
   });
 });

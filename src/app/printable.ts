@@ -17,7 +17,12 @@ export function printableText(text: string): string {
 
 /** JSON whose strings show no such character either; the same value to any parser. */
 export function printableJson(value: unknown, indent = 2): string {
-  return JSON.stringify(value, undefined, indent).replace(UNPRINTABLE_BUT_LINES, (char) => `\\u${hex(char, 4)}`);
+  return printableJsonText(JSON.stringify(value, undefined, indent));
+}
+
+/** The same for JSON that is text already. */
+export function printableJsonText(json: string): string {
+  return json.replace(UNPRINTABLE_BUT_LINES, (char) => `\\u${hex(char, 4)}`);
 }
 
 function escape(char: string): string {

@@ -1,16 +1,17 @@
 /** `serin shift`: checks, makes durable and brings into force what a user moves by hand; drops it again. */
+import type { Actor } from '../admin/access.ts';
 import type { Shift, ShiftResult, Weights } from '../admin/api-types.ts';
 import { ProblemError } from '../admin/problem.ts';
 import { formatDiagnostic, hasErrors, type Diagnostic } from '../base/diagnostic.ts';
-import { resolveHost } from '../config/hosts.ts';
 import { checkShift, type Overlay } from '../config/overlay.ts';
-import type { HttpRouteDestination, IstioHttpRoute } from '../config/resources.ts';
-import type { Snapshot } from '../config/snapshot.ts';
+import { showTarget, targetNamed } from '../config/release-target.ts';
 import { ListenError } from '../proxy/options.ts';
 import { describeListenError } from './listen.ts';
 import type { Logger } from './logger.ts';
 import { writeOverlay } from './overlay-state.ts';
 import type { InForce, Pipeline } from './pipeline.ts';
+import { splitOf } from './splits.ts';
+import { type Change, changeBy } from './audit-table.ts';
 import { type State, StateWriteError } from './state.ts';
 
 /** Codes of `checkShift` that mean "there is no such thing" rather than "this cannot be done". */
@@ -31,14 +32,17 @@ export class Shifts {
     return Object.entries(this.#pipeline.inForce.overlay.shifts).map(([host, { weights }]) => ({ host, weights: { ...weights } }));
   }
 
-  /** @throws ProblemError 404 (host, subset), 409 while a release moves the host, 422, 500, 507 */
-  set(namespace: string, host: string, weights: Weights): Promise<ShiftResult> {
-    const name = resolveHost(host, namespace);
-    return this.#change(name, 'shift', (now) => {
+  /**
+   * @param host As people write a target (`targetNamed`).
+   * @throws ProblemError 404 (target, version), 409 while a release moves it, 422, 500, 507
+   */
+  set(namespace: string, host: string, weights: Weights, by: Actor): Promise<ShiftResult> {
+    const name = targetNamed(host, namespace);
+    return this.#change(changeBy(by, 'shift', name), (now) => {
       refuse(checkShift(now.base, name, weights));
       const release = now.overlay.releases[name];
       if (release !== undefined) {
-        throw new ProblemError(409, 'E_CONFLICT', `Rollout ${release.rollout} moves ${name}`, {
+        throw new ProblemError(409, 'E_CONFLICT', `Rollout ${release.rollout} moves ${showTarget(name)}`, {
           hint: 'serin rollout status says how far it is; what has ended stays in force until the files say the same, or its Rollout goes',
         });
       }
@@ -47,18 +51,25 @@ export class Shifts {
   }
 
   /** @throws ProblemError 404 when there is no shift of the host, 500, 507 */
-  reset(namespace: string, host: string): Promise<ShiftResult> {
-    const name = resolveHost(host, namespace);
-    return this.#change(name, 'reset', (now) => {
+  reset(namespace: string, host: string, by: Actor): Promise<ShiftResult> {
+    const name = targetNamed(host, namespace);
+    return this.#change(changeBy(by, 'reset', name), (now) => {
       const { [name]: dropped, ...others } = now.overlay.shifts;
-      if (dropped === undefined) throw new ProblemError(404, 'E_NOT_FOUND', `there is no shift of ${name} to drop`);
+      if (dropped === undefined) throw new ProblemError(404, 'E_NOT_FOUND', `there is no shift of ${showTarget(name)} to drop`);
       return { ...now.overlay, shifts: others };
     });
   }
 
-  async #change(host: string, action: string, change: (now: InForce) => Overlay): Promise<ShiftResult> {
+  async #change(record: Change, change: (now: InForce) => Overlay): Promise<ShiftResult> {
+    const host = record.target;
     try {
-      const { before, after } = await this.#pipeline.changeOverlay(change, (overlay) => writeOverlay(this.#state, overlay, action, host));
+      const late = await this.#pipeline.warmUpFor(change);
+      if (late.length > 0)
+        throw new ProblemError(422, 'E_TARGET_UNHEALTHY', `not ready in time: ${late.join('; ')}`, { hint: 'serin get processes' });
+      const { before, after } = await this.#pipeline.changeOverlay(change, (overlay) => writeOverlay(this.#state, overlay, record), {
+        cause: 'shift',
+        by: record.actor,
+      });
       const known = new Set(before.diagnostics.map(formatDiagnostic));
       return {
         host,
@@ -71,6 +82,8 @@ export class Shifts {
       };
     } catch (error) {
       throw this.#problem(error, host);
+    } finally {
+      this.#pipeline.coolDown();
     }
   }
 
@@ -100,26 +113,4 @@ function refuse(diagnostics: readonly Diagnostic[]): void {
   const detail = errors.map((diagnostic) => diagnostic.message).join('; ');
   const hint = errors.find((diagnostic) => diagnostic.hint !== undefined)?.hint;
   throw new ProblemError(isMissing ? 404 : 422, isMissing ? 'E_NOT_FOUND' : 'E_SHIFT_INVALID', detail, { hint });
-}
-
-/**
- * How the rules of a snapshot split the traffic of a service over its subsets: the weights of the rule that splits it, else of the last rule that
- * sends it to subsets. Empty where no rule names a subset of it.
- */
-export function splitOf(snapshot: Snapshot, host: string): Weights {
-  const rules = snapshot.virtualServices.flatMap(({ metadata, spec }) =>
-    (spec.http ?? []).filter((rule) => isAllOf(rule, host, metadata.namespace)),
-  );
-  const rule = rules.find((candidate) => (candidate.route ?? []).length > 1) ?? rules.at(-1);
-  const weights = new Map<string, number>();
-  for (const { destination, weight } of rule?.route ?? []) {
-    if (destination.subset === undefined) continue;
-    weights.set(destination.subset, (weights.get(destination.subset) ?? 0) + (weight ?? (rule?.route?.length === 1 ? 100 : 0)));
-  }
-  return Object.fromEntries(weights);
-}
-
-function isAllOf(rule: IstioHttpRoute, host: string, namespace: string): boolean {
-  const route: readonly HttpRouteDestination[] = rule.route ?? [];
-  return route.length > 0 && route.every(({ destination }) => resolveHost(destination.host, namespace) === host);
 }

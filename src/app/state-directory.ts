@@ -6,6 +6,7 @@
  *     lock.db           held by the one daemon of this directory (state-lock.ts)
  *     daemon.json       pid and admin address of that daemon, for clients and for "locked by pid N"
  *     token             bearer token of the admin API (token.ts)
+ *     preview-key       what preview links are signed with (rollouts/previews.ts)
  *     processes.json    pids of the processes Serin runs (workload/process-record.ts)
  *     logs/, pipes/     what those print, and where their output is picked up
  *
@@ -92,7 +93,14 @@ const DaemonInfo = z.object({
   pid: z.number().int().positive(),
   version: z.string(),
   /** Absent until the admin API is bound. */
-  admin: z.object({ host: z.string(), port: z.number().int().min(1).max(65535) }).optional(),
+  admin: z
+    .object({
+      host: z.string(),
+      port: z.number().int().min(1).max(65535),
+      /** PEM; then it speaks TLS. */
+      certificate: z.string().optional(),
+    })
+    .optional(),
 });
 export type DaemonInfo = z.infer<typeof DaemonInfo>;
 

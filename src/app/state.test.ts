@@ -102,6 +102,18 @@ describe('damage', () => {
     expect(readdirSync(directory).some((name) => name.startsWith('state.db.damaged-20260102T030405'))).toBe(true);
   });
 
+  test('a file that is gone, what is left of its log as well: the last good copy', () => {
+    written('one', 'two');
+    rmSync(join(directory, 'state.db'));
+    writeFileSync(join(directory, 'state.db-wal'), 'the log of a file that is gone');
+    const state = openState(directory, clock);
+    expect(state.get('overlay')).toBe('two');
+    expect(state.notices).toEqual([
+      { code: 'W_STATE_RECOVERED', message: expect.stringContaining('is gone (to begin without it, delete') },
+    ]);
+    state.close();
+  });
+
   test('of both copies: an empty state, and it is said', () => {
     written('one');
     truncateSync(join(directory, 'state.db'), 0);

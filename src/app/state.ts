@@ -4,32 +4,29 @@
  * SQLite in WAL mode with synchronous=FULL: `put` returns after the change is on the disk (fsync), and after `kill -9` or power loss the
  * file holds either the old or the new document, never a mixture. On top of that
  *
- * 1. every document carries its SHA-256, so that a flipped bit is noticed (SQLite itself has no checksums in the main file);
+ * 1. every document carries the SHA-256 of its name and text, so that a flipped bit is noticed (SQLite itself has no checksums in the main file);
  * 2. after every change the whole database is copied to `state.backup.db` (a new file renamed over the old one);
  * 3. a damaged database is moved aside, never deleted; the backup takes its place, else an empty state, and `notices` say which and why;
  * 4. a database written by a newer Serin is not touched: the state is empty and read-only, and `readOnly` says so.
  */
-import { createHash } from 'node:crypto';
 import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { AuditEntry } from '../admin/audit-types.ts';
 import type { Clock } from '../base/clock.ts';
+import { addChanges, AUDIT_SCHEMA, AUDIT_UPGRADE, type Change, listChanges, sha256 } from './audit-table.ts';
 import { requirePlainFile, StateError } from './state-directory.ts';
 import { SQLITE, sqliteCode } from './sqlite-code.ts';
 
 /** `PRAGMA application_id`: "srin". Tells our files from other people's databases. */
 const APPLICATION_ID = 0x7372696e;
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 /** A state of Serin is kilobytes; a larger file is not ours or has gone wrong, and checking it would hold up the start. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
-const MAX_AUDIT_ROWS = 10_000;
 
 const SCHEMA = `
   CREATE TABLE document (name TEXT PRIMARY KEY, body TEXT NOT NULL, sha256 TEXT NOT NULL, written_at TEXT NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE audit (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL,
-    before_sha256 TEXT NOT NULL, after_sha256 TEXT NOT NULL
-  ) STRICT;
+  ${AUDIT_SCHEMA}
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
@@ -50,13 +47,6 @@ export class StateWriteError extends Error {
   }
 }
 
-/** Who did what, for the audit table; never holds a secret. */
-export interface Change {
-  readonly actor: string;
-  readonly action: string;
-  readonly target: string;
-}
-
 export interface State {
   /** What the user must be told about how the state was found. */
   readonly notices: readonly StateNotice[];
@@ -72,8 +62,17 @@ export interface State {
   close(): void;
 }
 
+export interface AuditLog {
+  /** What changed no document: somebody came, or was refused. Durable when it returns. @throws StateWriteError */
+  record(change: Change): void;
+  /** What is in the table, newest first. @param before Only entries with a smaller number. */
+  audit(limit: number, before?: number): readonly AuditEntry[];
+  /** `listener` is told of every entry once it is durable. */
+  onAudit(listener: (entry: AuditEntry) => void): void;
+}
+
 /** Opens or creates the state in a directory that is locked by the caller (state-lock.ts). @throws StateError */
-export function openState(directory: string, clock: Clock, onNotice: (notice: StateNotice) => void = () => undefined): State {
+export function openState(directory: string, clock: Clock, onNotice: (notice: StateNotice) => void = () => undefined): State & AuditLog {
   const notices: StateNotice[] = [];
   const notice = (code: StateNotice['code'], message: string): void => {
     notices.push({ code, message });
@@ -85,21 +84,21 @@ export function openState(directory: string, clock: Clock, onNotice: (notice: St
   requirePlainFile(backup);
   removeLeftovers(directory, notice);
 
-  let opened = openDatabase(file);
+  // A copy without its file is no new state: somebody has deleted the file, or it was lost.
+  const isGone = !existsSync(file) && existsSync(backup);
+  let opened: Opened = isGone ? { damage: 'it is gone' } : openDatabase(file);
   if ('damage' in opened) {
     const aside = moveAside(file, clock);
+    const found = isGone ? `is gone (to begin without it, delete ${backup} as well)` : `was damaged (${opened.damage}); moved to ${aside}`;
     const restored = existsSync(backup) ? restore(backup, file) : undefined;
     if (restored !== undefined && 'database' in restored) {
-      notice(
-        'W_STATE_RECOVERED',
-        `state file ${file} was damaged (${opened.damage}); moved to ${aside}, and the last good copy is in force`,
-      );
+      notice('W_STATE_RECOVERED', `state file ${file} ${found}; the last good copy is in force`);
       opened = restored;
     } else {
       rmSync(file, { force: true });
       notice(
         'W_STATE_LOST',
-        `state file ${file} was damaged (${opened.damage}) and there is no good copy; moved to ${aside}, and Serin starts without what \`serin shift\` had changed`,
+        `state file ${file} ${found}; there is no good copy, and Serin starts without releases, shifts by hand, applied resources and tokens`,
       );
       opened = openDatabase(file);
       if ('damage' in opened) throw new StateError('E_STATE_FILE', `cannot create ${file}: ${opened.damage}`);
@@ -114,10 +113,14 @@ export function openState(directory: string, clock: Clock, onNotice: (notice: St
       get: () => undefined,
       put: () => raise(new StateWriteError('E_STATE_READ_ONLY', message)),
       putAll: () => raise(new StateWriteError('E_STATE_READ_ONLY', message)),
+      record: () => raise(new StateWriteError('E_STATE_READ_ONLY', message)),
+      audit: () => [],
+      onAudit: () => undefined,
       names: () => [],
       close: () => undefined,
     };
   }
+  upgrade(opened.database, file);
   return new DatabaseState(opened.database, file, backup, clock, notices, notice);
 }
 
@@ -125,7 +128,7 @@ function raise(error: Error): never {
   throw error;
 }
 
-class DatabaseState implements State {
+class DatabaseState implements State, AuditLog {
   readonly notices: readonly StateNotice[];
   readonly readOnly = undefined;
   readonly #database: DatabaseSync;
@@ -134,6 +137,7 @@ class DatabaseState implements State {
   readonly #clock: Clock;
   readonly #notice: (code: StateNotice['code'], message: string) => void;
   readonly #documents: Map<string, string>;
+  readonly #listeners: ((entry: AuditEntry) => void)[] = [];
 
   constructor(
     database: DatabaseSync,
@@ -149,7 +153,7 @@ class DatabaseState implements State {
     this.#clock = clock;
     this.notices = notices;
     this.#notice = notice;
-    this.#documents = documentsOf(database);
+    this.#documents = documentsOf(database, SCHEMA_VERSION);
   }
 
   get(name: string): string | undefined {
@@ -166,30 +170,50 @@ class DatabaseState implements State {
 
   putAll(documents: ReadonlyMap<string, string>, changes: readonly Change[]): void {
     if (documents.size === 0) return;
+    const before = [...documents.keys()].map((name) => this.#documents.get(name) ?? '').join('');
+    const after = [...documents.values()].join('');
+    const added = this.#transaction((database, at) => {
+      const write = database.prepare(
+        'INSERT INTO document (name, body, sha256, written_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body, sha256 = excluded.sha256, written_at = excluded.written_at',
+      );
+      for (const [name, body] of documents) write.run(name, body, checksum(name, body), at);
+      return addChanges(database, at, changes, { before, after });
+    });
+    for (const [name, body] of documents) this.#documents.set(name, body);
+    if (changes.length > 0) this.#copy();
+    this.#tell(added);
+  }
+
+  record(change: Change): void {
+    this.#tell(this.#transaction((database, at) => addChanges(database, at, [change], { before: '', after: '' })));
+  }
+
+  audit(limit: number, before?: number): readonly AuditEntry[] {
+    return listChanges(this.#database, limit, before);
+  }
+
+  onAudit(listener: (entry: AuditEntry) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  #tell(entries: readonly AuditEntry[]): void {
+    for (const entry of entries) for (const listener of this.#listeners) listener(entry);
+  }
+
+  /** All of it or nothing; durable when it returns. @throws StateWriteError */
+  #transaction<T>(work: (database: DatabaseSync, at: string) => T): T {
     const at = new Date(this.#clock.nowMs()).toISOString();
     const database = this.#database;
     try {
       database.exec('BEGIN IMMEDIATE');
-      const write = database.prepare(
-        'INSERT INTO document (name, body, sha256, written_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body, sha256 = excluded.sha256, written_at = excluded.written_at',
-      );
-      for (const [name, body] of documents) write.run(name, body, sha256(body), at);
-      const audit = database.prepare(
-        'INSERT INTO audit (at, actor, action, target, before_sha256, after_sha256) VALUES (?, ?, ?, ?, ?, ?)',
-      );
-      const before = sha256([...documents.keys()].map((name) => this.#documents.get(name) ?? '').join(''));
-      const after = sha256([...documents.values()].join(''));
-      for (const { actor, action, target } of changes) audit.run(at, actor, action, target, before, after);
-      if (changes.length > 0)
-        database.prepare('DELETE FROM audit WHERE sequence <= (SELECT max(sequence) FROM audit) - ?').run(MAX_AUDIT_ROWS);
+      const result = work(database, at);
       database.exec('COMMIT');
+      return result;
     } catch (error) {
       // A failed COMMIT (disk full, I/O error) leaves the transaction open; a failed fsync is never tried again as if it had worked.
       if (database.isTransaction) database.exec('ROLLBACK');
       throw writeError(error, this.#file);
     }
-    for (const [name, body] of documents) this.#documents.set(name, body);
-    if (changes.length > 0) this.#copy();
   }
 
   /** The change is durable already; a copy that cannot be made is said, not failed on. */
@@ -235,7 +259,8 @@ function openDatabase(file: string): Opened {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
     const check = pragma(database, 'quick_check');
     if (check !== 'ok') return damaged(database, String(check));
-    documentsOf(database);
+    if (version < 1) return damaged(database, 'its schema has no version');
+    documentsOf(database, version);
     return { database };
   } catch (error) {
     const code = sqliteCode(error);
@@ -250,6 +275,24 @@ function openDatabase(file: string): Opened {
   }
 }
 
+/** From the schema of an earlier Serin, all of it or nothing. @throws StateError; then the file is as it was */
+function upgrade(database: DatabaseSync, file: string): void {
+  const version = Number(pragma(database, 'user_version'));
+  if (version === SCHEMA_VERSION) return;
+  try {
+    database.exec(`BEGIN IMMEDIATE; ${AUDIT_UPGRADE}`);
+    const sign = database.prepare('UPDATE document SET sha256 = ? WHERE name = ?');
+    for (const [name, body] of documentsOf(database, version)) sign.run(checksum(name, body), name);
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  } catch (error) {
+    database.close();
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new StateError('E_STATE_FILE', `cannot bring ${file} up to schema ${SCHEMA_VERSION}: ${detail}; it is as it was`, {
+      cause: error,
+    });
+  }
+}
+
 class DamageError extends Error {}
 
 function damaged(database: DatabaseSync | undefined, damage: string): Opened {
@@ -261,11 +304,15 @@ function pragma(database: DatabaseSync, name: string): unknown {
   return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
 }
 
-/** All documents, each held against its checksum. @throws DamageError */
-function documentsOf(database: DatabaseSync): Map<string, string> {
+function checksum(name: string, body: string): string {
+  return sha256(`${name}\0${body}`);
+}
+
+/** All documents, each held against its checksum; in the first schema that was of the text alone. @throws DamageError */
+function documentsOf(database: DatabaseSync, version: number): Map<string, string> {
   const documents = new Map<string, string>();
   for (const { name, body, sha256: expected } of database.prepare('SELECT name, body, sha256 FROM document').all()) {
-    if (typeof name !== 'string' || typeof body !== 'string' || sha256(body) !== expected)
+    if (typeof name !== 'string' || typeof body !== 'string' || (version === 1 ? sha256(body) : checksum(name, body)) !== expected)
       throw new DamageError('a document does not have its checksum');
     documents.set(name, body);
   }
@@ -316,8 +363,4 @@ function writeError(error: unknown, file: string): StateWriteError {
     default:
       return new StateWriteError('E_STATE_IO', `cannot write ${file} (${detail}); nothing was changed`, cause);
   }
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -9,7 +9,12 @@ export const BUCKETS = 10_000;
 
 /** @returns 0 to 9,999. */
 export function bucketOf(salt: string, key: string): number {
-  return murmur3(Buffer.from(key, 'utf8'), murmur3(Buffer.from(salt, 'utf8'), 0)) % BUCKETS;
+  return userHash(salt, key) % BUCKETS;
+}
+
+/** What the bucket is made of. @returns An unsigned 32-bit number. */
+export function userHash(salt: string, key: string): number {
+  return murmur3(Buffer.from(key, 'utf8'), murmur3(Buffer.from(salt, 'utf8'), 0));
 }
 
 /** @returns An unsigned 32-bit number. */

@@ -2,6 +2,8 @@
 export const EXIT = {
   ok: 0,
   other: 1,
+  /** Of `serin diff`, which ends with nothing else as 1. */
+  different: 1,
   usage: 2,
   invalid: 3,
   unreachable: 4,

@@ -1,50 +1,10 @@
 /** The columns `serin get` shows of each kind; those of Istio's kinds begin as `kubectl get` prints them. */
 import type { ApiObject } from '../admin/api-types.ts';
-import { ORIGIN_ANNOTATION } from '../app/views.ts';
-import { OVERLAY_ANNOTATION } from '../config/overlay.ts';
-
-type Cell = (object: ApiObject) => string;
-
-interface Column {
-  readonly heading: string;
-  readonly cell: Cell;
-  /** Shown with `-o wide` only. */
-  readonly wide?: true;
-}
-
-/** A value deep inside an object as a short text: lists joined with `,`, nothing for what is not there. */
-function at(...path: readonly string[]): Cell {
-  return (object) => textOf(valueAt(object, path));
-}
-
-function valueAt(object: unknown, path: readonly string[]): unknown {
-  const [name, ...rest] = path;
-  if (name === undefined) return object;
-  if (Array.isArray(object)) return object.map((item: unknown) => valueAt(item, path));
-  if (typeof object !== 'object' || object === null) return undefined;
-  return valueAt(Object.entries(object).find(([key]) => key === name)?.[1], rest);
-}
-
-function textOf(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  if (Array.isArray(value)) return value.map(textOf).join(',');
-  if (typeof value === 'object') {
-    return Object.entries(value)
-      .map(([key, member]) => `${key}=${textOf(member)}`)
-      .join(',');
-  }
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-const name: Column = { heading: 'NAME', cell: at('metadata', 'name') };
-const namespace: Column = { heading: 'NAMESPACE', cell: at('metadata', 'namespace') };
-const origin: Column = { heading: 'FROM', cell: at('metadata', 'annotations', ORIGIN_ANNOTATION), wide: true };
-const overlay: Column = { heading: 'OVERLAY', cell: at('metadata', 'annotations', OVERLAY_ANNOTATION) };
-const warnings: Column = { heading: 'WARNINGS', cell: (object) => countOf(valueAt(object, ['status', 'validationMessages'])), wide: true };
-
-const countOf = (value: unknown): string => (Array.isArray(value) ? String(value.length) : '');
+import { ageText, at, type Column, countOf, name, namespace, origin, overlay, textOf, valueAt, warnings } from './get-cells.ts';
+import { KUBERNETES_COLUMNS } from './get-columns-kubernetes.ts';
 
 const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
+  ...KUBERNETES_COLUMNS,
   virtualservices: [
     name,
     { heading: 'GATEWAYS', cell: at('spec', 'gateways') },
@@ -57,14 +17,6 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     name,
     { heading: 'HOST', cell: at('spec', 'host') },
     { heading: 'SUBSETS', cell: at('spec', 'subsets', 'name') },
-    warnings,
-    origin,
-  ],
-  gateways: [
-    name,
-    { heading: 'PORTS', cell: at('spec', 'servers', 'port', 'number') },
-    { heading: 'HOSTS', cell: at('spec', 'servers', 'hosts') },
-    { heading: 'ADDRESSES', cell: at('status', 'listeners', 'addresses') },
     warnings,
     origin,
   ],
@@ -88,9 +40,26 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     name,
     { heading: 'PHASE', cell: at('status', 'phase') },
     { heading: 'STABLE', cell: at('status', 'stable') },
-    { heading: 'CANARY', cell: at('status', 'canary') },
+    { heading: 'CANARY', cell: (object) => at('status', 'canary')(object) || at('status', 'canaries')(object) },
     { heading: 'WEIGHTS', cell: at('status', 'weights') },
     { heading: 'MESSAGE', cell: at('status', 'message'), wide: true },
+  ],
+  metrictemplates: [
+    name,
+    { heading: 'PROVIDER', cell: (object) => keysOf(valueAt(object, ['spec', 'provider'])) },
+    { heading: 'INTERVAL', cell: at('spec', 'interval') },
+    { heading: 'SUCCESS', cell: at('spec', 'successCondition'), wide: true },
+    { heading: 'FAILURE', cell: at('spec', 'failureCondition'), wide: true },
+    warnings,
+    origin,
+  ],
+  notifications: [
+    name,
+    { heading: 'FORMAT', cell: (object) => at('spec', 'format')(object) || 'json' },
+    { heading: 'EVENTS', cell: (object) => at('spec', 'events')(object) || 'usual' },
+    { heading: 'NAMESPACES', cell: (object) => at('spec', 'namespaces')(object) || 'own' },
+    warnings,
+    origin,
   ],
   listeners: [
     name,
@@ -111,6 +80,7 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     name,
     { heading: 'CLUSTER', cell: at('spec', 'cluster') },
     { heading: 'HEALTHY', cell: at('status', 'healthy') },
+    { heading: 'EJECTED', cell: at('status', 'ejected') },
     { heading: 'CHECKED', cell: at('status', 'checked'), wide: true },
     { heading: 'LABELS', cell: at('metadata', 'labels'), wide: true },
     { heading: 'DETAIL', cell: at('status', 'detail'), wide: true },
@@ -129,17 +99,15 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   ],
 };
 
+const keysOf = (value: unknown): string => (typeof value === 'object' && value !== null ? Object.keys(value).join(',') : '');
+
 const wordsOf = (value: unknown): string => (Array.isArray(value) ? value.map(textOf).join(' ') : '');
 
-/** `45s`, `12m`, `3h`, `8d`, as kubectl shows ages. */
 function upTime(seconds: unknown): string {
-  if (typeof seconds !== 'number') return '';
-  if (seconds < 120) return `${seconds}s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
+  return typeof seconds === 'number' ? ageText(seconds) : '';
 }
 
-/** @param kind plural, one of those `serin get` takes */
+/** @param kind plural, one of those `serin get` takes. @param show.namespaces Of kinds that belong to one. */
 export function columnsOf(
   kind: string,
   show: { readonly wide: boolean; readonly namespaces: boolean },

@@ -18,6 +18,10 @@ export interface Io {
   outliveOutput(): void;
   /** Whether `out` goes to a terminal, where text can be drawn over. */
   readonly isTerminal?: boolean;
+  /** Of that terminal, in characters; it may change. */
+  size?(): { readonly columns: number; readonly rows: number };
+  /** Whether `err` goes to a terminal. */
+  readonly areMessagesSeen?: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** All of standard input. */
   readInput(): Promise<Uint8Array>;
@@ -41,6 +45,8 @@ export function processIo(): Io {
       endsWithOutput = false;
     },
     isTerminal: process.stdout.isTTY,
+    size: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
+    areMessagesSeen: process.stderr.isTTY,
     env: process.env,
     readInput: async () => {
       const chunks: Uint8Array[] = [];

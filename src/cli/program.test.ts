@@ -110,11 +110,15 @@ describe('help and usage', () => {
     [['validate', '-f'], /-f, --file/],
     [['validate', '-f', 'x', '-o', 'json', '-o', 'json'], /-o, --output.*given twice/],
     [['validate', '-f', 'x', '-o', 'xml'], /-o, --output.*json/],
+    [['get', 'vs', '-o', 'jsno'], /'jsno' is invalid.*\n\(Did you mean json\?\)/],
+    [['completion', 'fishh'], /Did you mean fish/],
+    [['rollout', 'wacth'], /Did you mean watch/],
+    [['logs', 'a', '--flolow'], /Did you mean --follow/],
     [['validate'], /-f PATH/],
     [['validate', 'x.yaml'], /say -f x\.yaml/],
     [['validate', '-f', '-', '-f', 'x'], /standard input/],
     [['render', '-f', 'x'], /--to/],
-    [['render', '-f', 'x', '--to', 'envoy'], /'envoy'.*istio/],
+    [['render', '-f', 'x', '--to', 'nginx'], /'nginx'.*istio/],
     [['up'], /-f PATH/],
     [['up', '-f', '-'], /cannot be watched/],
     [['up', '-f', 'x', '--mesh='], /--mesh.*ADDR:PORT/],
@@ -123,6 +127,11 @@ describe('help and usage', () => {
     [['up', '-f', 'x', '--workers', '0'], /--workers.*1 to 64/],
     [['up', '-f', 'x', '--workers', '1e1'], /--workers.*1 to 64/],
     [['up', '-f', 'x', '--drain-timeout', '30'], /--drain-timeout.*30s/],
+    [['up', '-f', 'x', '--upgrade', 'h2c'], /'h2c' is not passed on/],
+    [['up', '-f', 'x', '--upgrade', 'a b'], /name of a protocol/],
+    [['up', '-f', 'x', '--trusted-proxy', '10.0.0.0/33'], /--trusted-proxy.*10\.0\.0\.0\/8, found '10\.0\.0\.0\/33'/],
+    [['up', '-f', 'x', '--trusted-proxy', 'proxy.local'], /an IP address or a block/],
+    [['up', '-f', 'x', '--trusted-proxy', '::1/'], /an IP address or a block/],
     [['up', '-f', 'x', '--mesh', '127.0.0.1:9', '--admin', '127.0.0.1:9'], /--mesh and --admin both say 127\.0\.0\.1:9/],
     [['up', '-f', 'x', '--listen', '80=127.0.0.1:8', '--listen', '80=127.0.0.1:9'], /twice where port 80 is bound/],
     [['get'], /KIND/],
@@ -131,8 +140,30 @@ describe('help and usage', () => {
     [['get', 'vs', 'a', 'b'], /too many arguments/],
     [['explain', '-f', 'x'], /URL/],
     [['explain', 'http://a/', 'http://b/'], /expected one URL/],
+    [['explain', '--istio-compat', 'http://a/'], /belongs to -f/],
     [['explain', '-H', 'no colon', 'http://a/'], /name: value/],
     [['explain', '-H', 'a: b\r\nc: d', 'http://a/'], /name: value/],
+    [['simulate'], /-f PATH/],
+    [['simulate', 'x.yaml'], /say -f x\.yaml/],
+    [['simulate', '-f', 'x', '--rate', '0/s'], /--rate.*nothing can be decided.*above 0/],
+    [['simulate', '-f', 'x', '--rate', '100'], /--rate.*100\/s.*found '100'/],
+    [['simulate', '-f', 'x', '--rate', '-1/s'], /--rate.*found '-1\/s'/],
+    [['simulate', '-f', 'x', '--rate', '20000/s'], /--rate.*at most 10000\/s/],
+    [['simulate', '-f', 'x', '--errors', '100%'], /--errors.*below 100/],
+    [['simulate', '-f', 'x', '--errors', '0.01'], /--errors.*0\.1%/],
+    [['simulate', '-f', 'x', '--latency', '80ms'], /--latency.*p50=80ms,p99=256ms/],
+    [['simulate', '-f', 'x', '--latency', 'p50=80ms,p99=80ms'], /--latency.*p99 above p50/],
+    [['simulate', '-f', 'x', '--latency', 'p50=0.2ms,p99=1ms'], /--latency.*from 1ms to 30s/],
+    [['simulate', '-f', 'x', '--regression', 'errors'], /--regression.*errors=\+2%/],
+    [['simulate', '-f', 'x', '--regression', 'errors=+2%,errors=+3%'], /--regression.*errors=\+2%/],
+    [['simulate', '-f', 'x', '--regression', 'errors=120%'], /--regression.*errors=5%/],
+    [['simulate', '-f', 'x', '--regression', 'errors=x2', '--regression', 'errors=x2'], /--regression.*given twice/],
+    [['simulate', '-f', 'x', '--runs', '0'], /--runs.*1 to 100000/],
+    [['simulate', '-f', 'x', '--seed', '1e3'], /--seed.*whole number/],
+    [['simulate', '-f', 'x', '--within', '10s'], /--within.*from 1m to 168h/],
+    [['simulate', '-f', 'x', 'a', 'b'], /expected one Rollout, found a and b/],
+    [['rollout', 'preview', 'reviews', '--expires', '32d'], /--expires.*at most 31d.*32d/],
+    [['token', 'create', 'ana', '--expires', '9999d'], /--expires.*at most 3660d/],
     [['shift', 'reviews'], /no weights/],
     [['shift', 'reviews', 'v1'], /SUBSET=WEIGHT/],
     [['shift', 'reviews', 'v1=abc'], /weight of v1.*0 to 1000000.*abc/],
@@ -143,6 +174,9 @@ describe('help and usage', () => {
     [['shift', 'reviews', 'v1=1', 'v1=2'], /v1 is given twice/],
     [['shift', 'reviews', '--reset', 'v1=1'], /--reset takes no weights/],
     [['shift', '../x', 'v1=1'], /not a name/],
+    [['shift', 'tlsroute/x', 'v1=1'], /not a name: expected a service, httproute\/NAME or grpcroute\/NAME/],
+    [['shift', 'httproute/a/b/c', 'v1=1'], /not a name/],
+    [['shift', 'httproute/', 'v1=1'], /not a name/],
     [['shift', 'reviews', 'v1=1', '--admin', '192.168.0.1:15000'], /loopback/],
   ])('%j: exit 2 and says what is wrong', async (args, message) => {
     const { code, out, err } = await serin(args);
@@ -261,6 +295,24 @@ describe('explain from files', () => {
         forward: { clusters: [{ subset: 'v2', share: 1 }] },
       },
     });
+  });
+
+  test('where copies go, and with which Host', async () => {
+    const mirrored = `
+services: { reviews: { versions: { v1: http://127.0.0.1:1, v2: http://127.0.0.1:2 } } }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec:
+  hosts: [reviews]
+  http: [{ route: [{ destination: { host: reviews, subset: v1 } }], mirror: { host: reviews, subset: v2 }, mirrorPercentage: { value: 12.5 } }]
+`;
+    const copied = async (...more: string[]): Promise<string | undefined> =>
+      /a copy of .*/.exec((await serin(['explain', '-f', '-', ...more, 'http://reviews/'], mirrored)).out)?.[0];
+    const to = 'a copy of 12.5 % to outbound|80|v2|reviews.default.svc.cluster.local, Host';
+    expect(await copied()).toBe(`${to} reviews-shadow; its answers are dropped`);
+    expect(await copied('--istio-compat')).toBe(`${to} reviews; its answers are dropped`);
   });
 
   test.each([

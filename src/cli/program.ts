@@ -7,28 +7,51 @@
 import { Command, CommanderError } from 'commander';
 import { printableText } from '../app/printable.ts';
 import { VERSION } from '../app/version.ts';
+import { applyCommand, deleteCommand } from './apply.ts';
+import { nearest } from '../base/nearest.ts';
 import type { AddCommand } from './command.ts';
+import { completionCommand } from './completion.ts';
 import { CliError, EXIT, type ExitCode } from './exit.ts';
+import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
 import { getCommand } from './get.ts';
+import { importCommand } from './import.ts';
 import type { Io } from './io.ts';
+import { logsCommand } from './logs.ts';
+import { openCommand } from './open.ts';
 import { renderCommand } from './render.ts';
 import { rolloutCommand } from './rollout.ts';
 import { shiftCommand } from './shift.ts';
+import { simulateCommand } from './simulate.ts';
+import { statusCommand } from './status.ts';
+import { tokenCommand } from './token.ts';
+import { topCommand } from './top.ts';
 import { upCommand } from './up.ts';
 import { validateCommand } from './validate.ts';
 
 const COMMANDS: readonly AddCommand[] = [
   upCommand,
   validateCommand,
+  diffCommand,
+  applyCommand,
+  deleteCommand,
   explainCommand,
   getCommand,
   renderCommand,
+  importCommand,
   rolloutCommand,
   shiftCommand,
+  simulateCommand,
+  tokenCommand,
+  logsCommand,
+  openCommand,
+  statusCommand,
+  topCommand,
+  completionCommand,
 ];
 
-const REPEATABLE: ReadonlySet<string> = new Set(['file', 'listen', 'header']);
+/** By attribute, or verb and attribute. */
+const REPEATABLE: ReadonlySet<string> = new Set(['file', 'listen', 'header', 'regression', 'trustedProxy', 'upgrade', 'start to']);
 
 /** @returns The exit code; never throws. */
 export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
@@ -41,7 +64,7 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
     .configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.err(printableText(text)),
-      outputError: (text, write) => write(text.replace(/^error: /, 'serin: ')),
+      outputError: (text, write) => write(withNearestChoice(text.replace(/^error: /, 'serin: '))),
     })
     .showHelpAfterError("(see 'serin --help')");
   for (const add of COMMANDS) {
@@ -62,6 +85,14 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   } catch (error) {
     return exitCodeOf(error, io);
   }
+}
+
+/** Commander says which values there are, not which one was meant. */
+function withNearestChoice(text: string): string {
+  const { found = '', choices = '' } =
+    /(?:argument|value) '(?<found>[^']*)' is invalid.*\. Allowed choices are (?<choices>.*)\.$/m.exec(text)?.groups ?? {};
+  const suggestion = nearest(found, choices === '' ? [] : choices.split(', '));
+  return suggestion === undefined ? text : `${text.trimEnd()}\n(Did you mean ${suggestion}?)\n`;
 }
 
 /** `serin help [COMMAND]`; asking for help never fails, also about a command there is not. */
@@ -90,7 +121,8 @@ function exitCodeOf(error: unknown, io: Io): ExitCode {
 function refuseRepeats(command: Command): void {
   for (const verb of command.commands) refuseRepeats(verb);
   for (const option of command.options) {
-    if (option.isBoolean() || REPEATABLE.has(option.attributeName())) continue;
+    const name = option.attributeName();
+    if (option.isBoolean() || REPEATABLE.has(name) || REPEATABLE.has(`${command.name()} ${name}`)) continue;
     let seen = false;
     command.on(`option:${option.name()}`, () => {
       if (seen) command.error(`error: option '${option.flags}' is given twice`, { exitCode: EXIT.usage });

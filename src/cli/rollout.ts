@@ -1,5 +1,5 @@
 /**
- * `serin rollout list|status|history|start|promote|pause|resume|abort|retry|undo|wait [NAME]`: releases of the running Serin. NAME is a
+ * `serin rollout list|status|watch|history|start|promote|pause|resume|abort|retry|undo|preview|wait [NAME]`: releases of the running Serin. NAME is a
  * Rollout or the host it releases; it may be left out where there is only one.
  *
  * A verb ends when what was asked for is durable and in force: 0. Exit 5: no such rollout, 6: not in its present state, 3: the version cannot be
@@ -12,10 +12,24 @@ import { printableJson } from '../app/printable.ts';
 import { parseDuration } from '../base/duration.ts';
 import type { Verb } from '../rollout/verbs.ts';
 import type { Client } from './client.ts';
-import { type AddCommand, adminOption, clientFor, type ClientOptions, namespaceOption, outputOption, stateOption } from './command.ts';
+import {
+  type AddCommand,
+  adminOption,
+  clientFor,
+  collect,
+  type ClientOptions,
+  namespaceOption,
+  outputOption,
+  reasonOption,
+  stateOption,
+  tokenFileOption,
+  watchOption,
+} from './command.ts';
 import { CliError, EXIT } from './exit.ts';
 import type { Io } from './io.ts';
+import { addPreview } from './rollout-preview.ts';
 import { formatHistory, formatList, formatStatus, RolloutList, RolloutObject } from './rollout-format.ts';
+import { isUnderWay, watchRollout, watchRollouts } from './rollout-watch.ts';
 
 interface Options extends ClientOptions {
   readonly namespace: string;
@@ -23,8 +37,9 @@ interface Options extends ClientOptions {
   readonly watch?: true;
   readonly allNamespaces?: true;
   readonly full?: true;
-  readonly to?: string;
+  readonly to?: string | string[];
   readonly from?: string;
+  readonly reason?: string;
   readonly timeout?: number;
 }
 
@@ -39,16 +54,20 @@ export const rolloutCommand: AddCommand = (program, io, done): Command => {
       .addOption(namespaceOption())
       .addOption(outputOption('json'))
       .addOption(stateOption())
-      .addOption(adminOption());
-  const watch = new Option('-w, --watch', 'go on showing it until it has ended');
+      .addOption(adminOption())
+      .addOption(tokenFileOption());
+  const watchIt = watchOption('go on showing it until it has ended');
 
   add('list', 'show all releases')
     .addOption(new Option('-A, --all-namespaces', 'of every namespace').conflicts('namespace'))
     .action((options: Options) => list(clientFor(options, io), options, io));
   add('status', 'show how far a release is, and why')
     .argument('[NAME]')
-    .addOption(watch)
+    .addOption(watchIt)
     .action(async (name: string | undefined, options: Options) => show(clientFor(options, io), name, options, io));
+  add('watch', 'go on showing a release until it has ended; without a NAME where there are several, all of them')
+    .argument('[NAME]')
+    .action(async (name: string | undefined, options: Options) => watch(clientFor(options, io), name, options, io));
   add('history', 'show what was decided, by whom and why')
     .argument('[NAME]')
     .action(async (name: string | undefined, options: Options) => {
@@ -66,6 +85,8 @@ export const rolloutCommand: AddCommand = (program, io, done): Command => {
       if (found.status.phase === 'Degraded') done(EXIT.other);
     });
 
+  addPreview(add('preview', 'print a link that shows the new version to whoever has it, at any weight'), io);
+
   const verbs: Readonly<Record<Verb, string>> = {
     start: 'start a release',
     promote: 'go on where a release waits for somebody',
@@ -76,10 +97,16 @@ export const rolloutCommand: AddCommand = (program, io, done): Command => {
     undo: 'take a promotion back: everybody to the version before',
   };
   for (const [verb, description] of Object.entries(verbs)) {
-    const command = add(verb, description).argument('[NAME]').addOption(watch);
-    if (verb === 'promote') command.option('--full', 'skip what is left: everybody moves now');
+    const command = add(verb, description).argument('[NAME]').addOption(watchIt).addOption(reasonOption());
+    if (verb === 'promote') {
+      command.option('--full', 'skip what is left: everybody moves now');
+      command.option('--to <SUBSET>', 'of several versions, the one that goes on alone');
+    }
+    if (verb === 'abort' || verb === 'undo') command.option('--full', 'everybody at once, however few endpoints stable has');
     if (verb === 'start') {
-      command.option('--to <SUBSET>', 'version to release, where it is not the one the Rollout names');
+      command.addOption(
+        new Option('--to <SUBSET>', 'version to release, where it is not the one the Rollout names; may be repeated').argParser(collect),
+      );
       command.option('--from <SUBSET>', 'version that serves, where there is no Rollout and several do');
     }
     command.action((name: string | undefined, options: Options) => act(clientFor(options, io), verb, name, options, io));
@@ -122,8 +149,13 @@ async function fetchRollout(client: Client, name: string | undefined, options: O
 
 async function act(client: Client, verb: string, name: string | undefined, options: Options, io: Io): Promise<void> {
   const known = await nameOf(client, name, options);
-  const { full, to, from } = options;
-  const body = { ...(full === undefined ? {} : { full }), ...(to === undefined ? {} : { to }), ...(from === undefined ? {} : { from }) };
+  const { full, to, from, reason } = options;
+  const body = {
+    ...(full === undefined ? {} : { full }),
+    ...(to === undefined ? {} : { to }),
+    ...(from === undefined ? {} : { from }),
+    ...(reason === undefined ? {} : { reason }),
+  };
   const path = `${pathOf(known, options)}/${verb}`;
   const found = await client.call({ method: 'POST', path, body, headers: { 'idempotency-key': randomUUID() } }, RolloutObject);
   if (options.watch === true) return show(client, found.metadata.name, options, io);
@@ -131,27 +163,20 @@ async function act(client: Client, verb: string, name: string | undefined, optio
   return io.out(formatStatus(found, io));
 }
 
+async function watch(client: Client, name: string | undefined, options: Options, io: Io): Promise<void> {
+  if (name === undefined && (await fetchAll(client, options)).length > 1)
+    return watchRollouts(() => fetchAll(client, options), options.output, io, POLL_MS);
+  return show(client, name, { ...options, watch: true }, io);
+}
+
 async function show(client: Client, name: string | undefined, options: Options, io: Io): Promise<void> {
-  const known = options.watch === true ? await nameOf(client, name, options) : name;
-  let shown = '';
-  for (;;) {
-    const found = await fetchRollout(client, known, options);
-    const text = options.output === 'json' ? `${printableJson(found)}\n` : formatStatus(found, io);
-    if (text !== shown) io.out(io.isTerminal === true ? `${eraser(shown)}${text}` : text);
-    shown = text;
-    if (options.watch !== true || !isUnderWay(found)) return;
-    await sleep(POLL_MS);
+  const { output, watch } = options;
+  if (watch === true) {
+    const known = await nameOf(client, name, options);
+    return watchRollout(() => fetchRollout(client, known, options), output, io, POLL_MS);
   }
-}
-
-/** Moves the cursor up over what was shown and clears it, for redrawing in place. */
-function eraser(shown: string): string {
-  const lines = shown.split('\n').length - 1;
-  return lines === 0 ? '' : `\u001b[${lines}A\u001b[J`;
-}
-
-function isUnderWay({ status }: RolloutObject): boolean {
-  return status.phase === 'Progressing' || status.phase === 'Paused';
+  const found = await fetchRollout(client, name, options);
+  return io.out(output === 'json' ? `${printableJson(found)}\n` : formatStatus(found, io));
 }
 
 /** @throws CliError 1 when the time is up, with the state it is in */

@@ -28,8 +28,14 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
 }
 
 const SEGMENTER = new Intl.Segmenter();
+/** Characters that take two columns: East Asian wide and full-width ones (UAX #11), and emoji. */
+const WIDE =
+  /^(?:\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}])/u;
 
-/** Characters as a reader counts them. */
-function widthOf(text: string): number {
-  return /^[ -~]*$/.test(text) ? text.length : [...SEGMENTER.segment(text)].length;
+/** Columns of a terminal that a text without control characters takes. */
+export function widthOf(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length;
+  let width = 0;
+  for (const { segment } of SEGMENTER.segment(text)) width += WIDE.test(segment) ? 2 : 1;
+  return width;
 }

@@ -7,6 +7,7 @@
  */
 import type { Command } from 'commander';
 import { type Diagnostic, hasErrors } from '../base/diagnostic.ts';
+import { wireKind } from '../config/resources.ts';
 import { printableJson } from '../app/printable.ts';
 import { type AddCommand, fileOption, outputOption } from './command.ts';
 import { EXIT } from './exit.ts';
@@ -20,7 +21,7 @@ export const validateCommand: AddCommand = (program, io, done): Command =>
     .addOption(fileOption())
     .addOption(outputOption('json'))
     .action(async (more: readonly string[], options: { file?: readonly string[]; output?: 'json' }) => {
-      const { diagnostics, files, resources } = await load(pathsOf(options.file, more), io, io.env);
+      const { diagnostics, files, resources } = await load(pathsOf(options.file, more), io, {}, io.env);
       if (options.output === 'json') {
         io.out(`${printableJson(diagnostics.map(diagnosticObject))}\n`);
       } else {
@@ -32,7 +33,7 @@ export const validateCommand: AddCommand = (program, io, done): Command =>
 
 function diagnosticObject(diagnostic: Diagnostic): Required<Diagnostic> {
   const { file, line, column, code, severity, kind, namespace, name, path, message, hint = '' } = diagnostic;
-  return { file, line, column, code, severity, kind, namespace, name, path, message, hint };
+  return { file, line, column, code, severity, kind: wireKind(kind), namespace, name, path, message, hint };
 }
 
 function summary(files: number, resources: number, diagnostics: readonly Diagnostic[]): string {

@@ -113,6 +113,40 @@ describe('gateways', () => {
   });
 });
 
+describe('one certificate in two Gateways (IST0138)', () => {
+  const shows = (name: string, tls: string, namespace = 'default', selector = ''): string =>
+    doc(
+      'Gateway',
+      name,
+      `{ ${selector} servers: [{ port: { number: 443, name: https, protocol: HTTPS }, hosts: [${name}.example.com], tls: { mode: SIMPLE, ${tls} } }] }`,
+      namespace,
+    );
+  const FILES = 'serverCertificate: /etc/a.pem, privateKey: /etc/a.key';
+  test.each([
+    [
+      'a Secret',
+      [shows('one', 'credentialName: a'), shows('two', 'credentialName: a')],
+      ['W_DUPLICATE_CERTIFICATE spec.servers[0].tls.credentialName'],
+    ],
+    [
+      'a Secret among several',
+      [shows('one', 'credentialName: a'), shows('two', 'credentialNames: [b, a]')],
+      ['W_DUPLICATE_CERTIFICATE spec.servers[0].tls.credentialNames[1]'],
+    ],
+    ['a file', [shows('one', FILES), shows('two', FILES, 'prod')], ['W_DUPLICATE_CERTIFICATE spec.servers[0].tls.serverCertificate']],
+    ['different Secrets', [shows('one', 'credentialName: a'), shows('two', 'credentialName: b')], []],
+    ['a Secret of the same name in another namespace', [shows('one', 'credentialName: a'), shows('two', 'credentialName: a', 'prod')], []],
+    [
+      'Gateways for different proxies',
+      [shows('one', 'credentialName: a', 'default', 'selector: { app: x },'), shows('two', 'credentialName: a')],
+      [],
+    ],
+  ])('%s', (_name, documents, expected) => {
+    const { diagnostics } = loadText('x.yaml', documents.join(''));
+    expect(diagnostics.map(({ code, path }) => `${code} ${path}`)).toEqual(expected);
+  });
+});
+
 test('two VirtualServices for a mesh host (IST0109), by whatever name', () => {
   const found = said(
     entry('reviews'),
@@ -129,6 +163,15 @@ test('a subset that selects nothing (IST0173), a rule for nobody, two rules, two
     'W_DUPLICATE_HOST spec.host',
   ]);
   expect(said(entry('reviews'), entry('reviews').replace('name: reviews,', 'name: other,'))).toEqual(['W_DUPLICATE_HOST spec.hosts[0]']);
+});
+
+test.each([
+  ['the default of 10 % with one endpoint', '{}', ['W_NEVER_EJECTED spec.trafficPolicy.outlierDetection']],
+  ['49 % with one endpoint', '{ maxEjectionPercent: 49 }', ['W_NEVER_EJECTED spec.trafficPolicy.outlierDetection']],
+  ['all of them', '{ maxEjectionPercent: 100 }', []],
+])('outlier detection that can eject nobody is said: %s', (_what, settings, found) => {
+  const policy = doc('DestinationRule', 'reviews', `{ host: reviews, trafficPolicy: { outlierDetection: ${settings} } }`);
+  expect(said(entry('reviews'), policy)).toEqual(found);
 });
 
 test('an unused service is no reason to say anything', () => {

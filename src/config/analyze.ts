@@ -4,11 +4,20 @@
  */
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { nearest } from '../base/nearest.ts';
+import { analyzeCertificates } from './analyze-certificates.ts';
+import { analyzeDelegates } from './analyze-delegates.ts';
+import { analyzeEndpointSlices, isGatewayApiGateway } from './analyze-kubernetes.ts';
+import { warnConnections } from './analyze-releases.ts';
+import { analyzeTargets } from './analyze-rollout-targets.ts';
 import { hostsOverlap, normalizeHost, resolveHost, shortNames } from './hosts.ts';
 import type { LoadedResource } from './loaded.ts';
+import { identityText } from './manifest.ts';
+import { warnNeverEjected } from './never-ejected.ts';
 import { Place, Report, show } from './report.ts';
-import type { AnyResource, Destination, DestinationRule, Gateway, Rollout, VirtualService } from './resources.ts';
+import { type AnyResource, type Destination, type DestinationRule, type Gateway, type VirtualService, wireKind } from './resources.ts';
+import { checkRequires } from './serin/requires.ts';
 import { meshHost, serviceIndex, subsetEndpoints, subsetProcesses, type ServiceIndex } from './services.ts';
+import { analyzeMetrics } from './serin/metric-analysis.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Path } from './yaml-node.ts';
 
@@ -37,19 +46,22 @@ class Analysis {
     this.#gateways = new Map(snapshot.gateways.map((gateway) => [nameOf(gateway), gateway]));
     this.#knownHosts = this.#services.services().flatMap(({ host }) => shortNames(host));
     for (const { resource, locate } of loaded) {
-      const { kind, metadata } = resource;
-      this.#places.set(resource, Place.root(new Report({ kind, namespace: metadata.namespace, name: metadata.name }, locate, diagnostics)));
+      const { namespace, name } = resource.metadata;
+      this.#places.set(resource, Place.root(new Report({ kind: wireKind(resource.kind), namespace, name }, locate, diagnostics)));
     }
   }
 
   run(): void {
     this.#duplicateResources();
     for (const service of this.#snapshot.virtualServices) this.#virtualService(service);
+    analyzeDelegates(this.#snapshot.virtualServices, (resource, path) => this.#place(resource, path));
     this.#meshHosts();
     this.#gatewayConflicts();
+    analyzeCertificates(this.#snapshot.gateways, (gateway, path) => this.#place(gateway, path));
     this.#destinationRules();
     this.#serviceEntries();
     this.#rollouts();
+    analyzeEndpointSlices(this.#snapshot, (slice, path) => this.#place(slice, path));
   }
 
   #place(resource: AnyResource, path: Path = []): Place | undefined {
@@ -75,7 +87,7 @@ class Analysis {
         const { file, line } = earlier.origin;
         this.#place(resource, ['metadata', 'name'])?.error(
           'E_DUPLICATE',
-          `${key} is given twice: also at ${file}:${line}`,
+          `${identityText({ kind: wireKind(resource.kind), ...resource.metadata })} is given twice: also at ${file}:${line}`,
           'rename or remove one of them',
         );
       }
@@ -84,7 +96,7 @@ class Analysis {
 
   #virtualService(resource: VirtualService): void {
     const { namespace } = resource.metadata;
-    const { hosts = [], gateways = [], http = [] } = resource.spec;
+    const { hosts = [], gateways = [], http = [], tls = [], tcp = [] } = resource.spec;
     const bound: Gateway[] = [];
     for (const [index, name] of gateways.entries()) {
       if (name === 'mesh') continue;
@@ -104,6 +116,17 @@ class Analysis {
       }
     }
     const reported = new Set<string>();
+    for (const [kind, rules] of Object.entries({ tls, tcp })) {
+      for (const [index, { match = [], route = [] }] of rules.entries()) {
+        for (const [matchIndex, { gateways: names = [] }] of match.entries()) {
+          for (const [at, name] of names.entries())
+            if (name !== 'mesh' && this.#gateway(name, namespace) === undefined)
+              this.#unknownGateway(resource, ['spec', kind, index, 'match', matchIndex, 'gateways', at], name);
+        }
+        for (const [at, { destination }] of route.entries())
+          this.#destination(resource, destination, ['spec', kind, index, 'route', at, 'destination'], reported);
+      }
+    }
     for (const [index, rule] of http.entries()) {
       for (const [matchIndex, match] of (rule.match ?? []).entries()) {
         for (const [gatewayIndex, name] of (match.gateways ?? []).entries()) {
@@ -130,7 +153,16 @@ class Analysis {
   }
 
   #unknownGateway(resource: VirtualService, path: Path, name: string): void {
-    const own = `${resource.metadata.namespace}/`;
+    const { namespace } = resource.metadata;
+    if (isGatewayApiGateway(this.#snapshot, name, namespace)) {
+      this.#place(resource, path)?.warn(
+        'W_UNKNOWN_GATEWAY',
+        `Gateway ${show(name)} is one of the Gateway API, which a VirtualService cannot be bound to`,
+        'write an HTTPRoute with it in parentRefs, or a Gateway of networking.istio.io',
+      );
+      return;
+    }
+    const own = `${namespace}/`;
     const known = [...this.#gateways.keys()].flatMap((full) => (full.startsWith(own) ? [full.slice(own.length), full] : [full]));
     this.#place(resource, path)?.warn('W_UNKNOWN_GATEWAY', `Gateway ${show(name)} is not there`, this.#didYouMean(name, known));
   }
@@ -190,36 +222,18 @@ class Analysis {
   }
 
   #rollouts(): void {
-    const owners = new Map<string, Rollout>();
-    for (const resource of this.#snapshot.rollouts) {
-      const { host, stable, canary } = resource.spec;
-      const full = resolveHost(host, resource.metadata.namespace);
-      const owner = owners.get(full);
-      if (owner === undefined) owners.set(full, resource);
-      else
-        this.#place(resource, ['spec', 'host'])?.error(
-          'E_DUPLICATE',
-          `Rollout ${nameOf(owner)} is of host ${full} too: one release moves a host at a time`,
-          'remove one of them',
-        );
-      const subsets = (this.#services.destinationRule(full)?.subsets ?? []).map(({ name }) => name);
-      if (this.#services.service(full) === undefined) {
-        this.#place(resource, ['spec', 'host'])?.warn(
-          'W_UNKNOWN_HOST',
-          `host ${show(host)} is no known service; nothing is released`,
-          this.#didYouMean(host, this.#knownHosts) ?? 'add a ServiceEntry',
-        );
-        continue;
-      }
-      for (const [field, subset] of Object.entries({ stable, canary })) {
-        if (subsets.includes(subset)) continue;
-        this.#place(resource, ['spec', field])?.warn(
-          'W_UNKNOWN_SUBSET',
-          `subset ${show(subset)} of ${show(host)} is in no DestinationRule; nothing is released`,
-          this.#didYouMean(subset, subsets) ?? `subsets of ${full}: ${subsets.join(', ') || 'none'}`,
-        );
-      }
+    const { rollouts, virtualServices, metricTemplates } = this.#snapshot;
+    checkRequires(rollouts, (rollout) => this.#place(rollout, ['spec', 'requires']));
+    warnConnections(rollouts, virtualServices, (rollout) => this.#place(rollout, ['spec', 'host']));
+    for (const resource of rollouts) {
+      const metrics = this.#place(resource, ['spec', 'analysis', 'metrics']);
+      if (metrics !== undefined) analyzeMetrics(resource, metricTemplates, metrics);
     }
+    analyzeTargets(this.#snapshot, this.#services, {
+      place: (resource, path) => this.#place(resource, path),
+      didYouMean: (name, candidates) => this.#didYouMean(name, candidates),
+      knownHosts: this.#knownHosts,
+    });
   }
 
   #meshHosts(): void {
@@ -286,6 +300,8 @@ class Analysis {
         continue;
       }
       if (service.resolution === 'NONE' || service.resolution === 'DYNAMIC_DNS') continue;
+      const place = this.#place(rule, ['spec']);
+      if (place !== undefined) warnNeverEjected(rule, service, place);
       for (const [index, subset] of (rule.spec.subsets ?? []).entries()) {
         if (subsetEndpoints(service, subset).length + subsetProcesses(service, subset.labels ?? {}).length > 0) continue;
         const wanted = Object.entries(subset.labels ?? {}).map(([key, value]) => `${key}=${value}`);

@@ -1,6 +1,7 @@
 /** Resources to a Snapshot: by kind, in the order of age, with a version that is a hash of what they say. */
 import { createHash } from 'node:crypto';
 import type { Release } from './release.ts';
+import { resourceText } from './resource-text.ts';
 import type { AnyResource, ResourceKind } from './resources.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from './snapshot.ts';
 
@@ -15,7 +16,22 @@ export function buildSnapshot(resources: readonly AnyResource[], releases: reado
     gateways: ofKind(aged, 'Gateway'),
     serviceEntries: ofKind(aged, 'ServiceEntry'),
     workloadEntries: ofKind(aged, 'WorkloadEntry'),
+    secrets: ofKind(aged, 'Secret'),
     rollouts: ofKind(aged, 'Rollout'),
+    metricTemplates: ofKind(aged, 'MetricTemplate'),
+    notifications: ofKind(aged, 'Notification'),
+    gatewayClasses: ofKind(aged, 'GatewayClass'),
+    gatewayApiGateways: ofKind(aged, 'GatewayApiGateway'),
+    listenerSets: ofKind(aged, 'ListenerSet'),
+    httpRoutes: ofKind(aged, 'HTTPRoute'),
+    grpcRoutes: ofKind(aged, 'GRPCRoute'),
+    tlsRoutes: ofKind(aged, 'TLSRoute'),
+    referenceGrants: ofKind(aged, 'ReferenceGrant'),
+    backendTlsPolicies: ofKind(aged, 'BackendTLSPolicy'),
+    kubernetesServices: ofKind(aged, 'Service'),
+    endpointSlices: ofKind(aged, 'EndpointSlice'),
+    namespaces: ofKind(aged, 'Namespace'),
+    configMaps: ofKind(aged, 'ConfigMap'),
     releases,
   };
 }
@@ -30,10 +46,9 @@ function ofKind<K extends ResourceKind>(resources: readonly AnyResource[], kind:
   return resources.filter((resource): resource is Extract<AnyResource, { kind: K }> => resource.kind === kind);
 }
 
-/** Where resources stand in files is no part of what they say. */
 function contentHash(resources: readonly AnyResource[], releases: readonly Release[]): string {
   const hash = createHash('sha256');
-  for (const { apiVersion, kind, metadata, spec } of resources) hash.update(JSON.stringify([apiVersion, kind, metadata, spec]));
+  for (const resource of resources) hash.update(resourceText(resource));
   for (const release of releases) hash.update(JSON.stringify(release));
   return hash.digest('hex').slice(0, 16);
 }

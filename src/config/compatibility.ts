@@ -1,24 +1,52 @@
 /** What becomes of every field of every kind, as data: docs/compatibility.md is generated from it, and it comes from the schemas themselves. */
-import { SCHEMAS } from './istio/kinds.ts';
+import { GATEWAY_API_SCHEMAS, type GatewayApiKind } from './gateway-api/read.ts';
+import { SCHEMAS, type SpecKind } from './istio/kinds.ts';
 import { schemaFields } from './istio/shape.ts';
-import type { ResourceKind } from './resources.ts';
+import { KUBERNETES_SCHEMAS, type KubernetesKind } from './kubernetes/read.ts';
 
 export interface FieldFate {
-  readonly kind: ResourceKind;
+  readonly kind: SpecKind | GatewayApiKind | KubernetesKind;
   /** `spec.http[].match[].headers`; `{}` stands for the keys of a map. */
   readonly path: string;
-  /** `partly`: some values have no effect, each with a warning. A warned field's own fields share its fate. */
-  readonly fate: 'honoured' | 'partly' | 'warned';
+  /**
+   * `partly`: some values have no effect, each with a warning or in the status. `unused`: says something to a kubeCluster only. The fields of one that is
+   * `warned` share its fate.
+   */
+  readonly fate: 'honoured' | 'partly' | 'warned' | 'unused';
   /** What is not done; empty when the field is honoured. */
   readonly note: string;
 }
 
-const KINDS: readonly ResourceKind[] = ['VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'WorkloadEntry', 'Rollout'];
+const KINDS = [
+  'VirtualService',
+  'DestinationRule',
+  'Gateway',
+  'ServiceEntry',
+  'WorkloadEntry',
+  'GatewayClass',
+  'GatewayApiGateway',
+  'ListenerSet',
+  'HTTPRoute',
+  'GRPCRoute',
+  'TLSRoute',
+  'ReferenceGrant',
+  'BackendTLSPolicy',
+  'Service',
+  'EndpointSlice',
+  'Namespace',
+  'ConfigMap',
+  'Rollout',
+  'MetricTemplate',
+  'Notification',
+] as const satisfies readonly FieldFate['kind'][];
+
+const ALL_SCHEMAS = { ...SCHEMAS, ...GATEWAY_API_SCHEMAS, ...KUBERNETES_SCHEMAS };
 
 /** In the order of the kinds and of the fields in their schemas. */
 export function compatibility(): readonly FieldFate[] {
   return KINDS.flatMap((kind) =>
-    [...schemaFields(SCHEMAS[kind], 'spec')].map(({ path, mark }) => ({
+    // What the kinds of Kubernetes' core say stands beside their metadata.
+    [...schemaFields(ALL_SCHEMAS[kind], Object.hasOwn(KUBERNETES_SCHEMAS, kind) ? '' : 'spec')].map(({ path, mark }) => ({
       kind,
       path,
       fate: mark?.fate ?? 'honoured',
@@ -27,10 +55,10 @@ export function compatibility(): readonly FieldFate[] {
   );
 }
 
-/** Where Serin is stricter than Istio, on purpose: valid there, refused here. */
+/** Where Serin is stricter than Istio (and, where that is said, the Gateway API), on purpose: valid there, refused here. */
 export const STRICTER: readonly { readonly what: string; readonly why: string }[] = [
   {
-    what: 'an empty value (null) where a field expects one',
+    what: 'in the Gateway API too: an empty value (null) where a field expects one',
     why: 'it is nearly always a forgotten value, and dropping it can widen a match',
   },
   { what: 'redirectCode other than 301, 302, 303, 307 and 308', why: 'Istio accepts it and leaves the rule without an action' },
@@ -40,8 +68,16 @@ export const STRICTER: readonly { readonly what: string; readonly why: string }[
   },
   { what: 'status 600 of directResponse and fault.abort', why: 'it is no HTTP status' },
   {
-    what: 'Connection, Content-Length, Transfer-Encoding and other framing fields in header operations',
+    what: 'in the Gateway API too: Connection, Content-Length, Transfer-Encoding and other framing fields in header operations',
     why: 'they decide where a message ends; changing them is request smuggling',
+  },
+  {
+    what: 'a cipherSuites entry of a Gateway that OpenSSL does not know',
+    why: 'Istio warns and leaves it out; a list that is shorter than it reads may refuse every client',
+  },
+  {
+    what: 'in the Gateway API too: regular expressions that are not RE2 or longer than 1024 bytes',
+    why: 'a rule whose match can never hold leaves its requests to the next rule',
   },
   { what: 'the same header twice in one set or add in other letters', why: 'which of the two counts would be chance' },
   {

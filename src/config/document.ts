@@ -9,11 +9,15 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import { nearest } from '../base/nearest.ts';
 import { checkMetadata } from './metadata.ts';
 import { readKind } from './istio/kinds.ts';
+import { isGatewayApiKind, readGatewayApi } from './gateway-api/read.ts';
+import { GATEWAY_API_GROUP } from './gateway-api/types.ts';
+import { isKubernetesKind, readKubernetes } from './kubernetes/read.ts';
+import { readSecret } from './kubernetes/secret.ts';
 import { loadedResource, type LoadedResource } from './loaded.ts';
 import { Place, Report, show, type Locate, type ResourceId } from './report.ts';
-import type { ResourceKind } from './resources.ts';
+import { isClusterScoped, type ResourceKind, wireKind } from './resources.ts';
 import { readShortForm } from './short-form.ts';
-import { nodeAt, offsetAt, toPlain, type LineIndex, type YamlNode } from './yaml-node.ts';
+import { nodeAt, offsetAt, toPlain, type LineIndex, type YamlNode, type YamlTree } from './yaml-node.ts';
 import { checkShape, unknownKeyHint } from './istio/shape.ts';
 
 interface Group {
@@ -29,13 +33,37 @@ const GROUPS: readonly Group[] = [
     versions: ['v1', 'v1beta1', 'v1alpha3'],
     kinds: ['VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'WorkloadEntry'],
   },
-  { name: 'serin.dev', versions: ['v1alpha1'], kinds: ['Rollout'] },
+  { name: GATEWAY_API_GROUP, versions: ['v1', 'v1beta1'], kinds: ['GatewayClass', 'GatewayApiGateway', 'HTTPRoute', 'ReferenceGrant'] },
+  { name: GATEWAY_API_GROUP, versions: ['v1'], kinds: ['ListenerSet'] },
+  { name: GATEWAY_API_GROUP, versions: ['v1', 'v1alpha2'], kinds: ['GRPCRoute'] },
+  { name: GATEWAY_API_GROUP, versions: ['v1', 'v1alpha3', 'v1alpha2'], kinds: ['TLSRoute'] },
+  { name: GATEWAY_API_GROUP, versions: ['v1', 'v1alpha3'], kinds: ['BackendTLSPolicy'] },
+  { name: '', versions: ['v1'], kinds: ['Secret', 'Service', 'Namespace', 'ConfigMap'] },
+  { name: 'discovery.k8s.io', versions: ['v1'], kinds: ['EndpointSlice'] },
+  { name: 'serin.dev', versions: ['v1alpha1'], kinds: ['Rollout', 'MetricTemplate', 'Notification'] },
 ];
+
+/** Kinds of the Gateway API that are no slip of another's name, though near one. */
+const NOT_CARRIED: ReadonlySet<string> = new Set(['TCPRoute', 'UDPRoute']);
 
 const headSchema = z.looseObject({ apiVersion: z.string(), kind: z.string() });
 
-export function readDocument(file: string, root: YamlNode, lines: LineIndex, loaded: LoadedResource[], diagnostics: Diagnostic[]): void {
-  const locate: Locate = (path, at) => ({ origin: { file, ...lines.position(offsetAt(root, path, at)) }, path });
+/** The tree is let go in the end. */
+export function readDocument(file: string, tree: YamlTree, lines: LineIndex, loaded: LoadedResource[], diagnostics: Diagnostic[]): void {
+  const locate: Locate = (path, at) => ({ origin: { file, ...lines.position(offsetAt(tree.root, path, at)) }, path });
+  readTree(file, tree, lines, locate, loaded, diagnostics);
+  tree.letGo();
+}
+
+function readTree(
+  file: string,
+  tree: YamlTree,
+  lines: LineIndex,
+  locate: Locate,
+  loaded: LoadedResource[],
+  diagnostics: Diagnostic[],
+): void {
+  const { root } = tree;
   const place = Place.root(new Report({ kind: '', namespace: '', name: '' }, locate, diagnostics));
   if (root.type !== 'map') {
     const found = root.type === 'seq' ? 'a list' : typeof root.value === 'string' ? `the text ${show(root.value)}` : show(root.value);
@@ -53,8 +81,9 @@ export function readDocument(file: string, root: YamlNode, lines: LineIndex, loa
   if (isList(root)) {
     const items = nodeAt(root, ['items']);
     if (items === undefined) return;
-    if (items.type === 'seq') for (const item of items.items) readDocument(file, item, lines, loaded, diagnostics);
-    else place.at('items').error('E_TYPE', 'expected a list of resources');
+    if (items.type === 'seq') {
+      for (const [index, item] of items.items.entries()) readDocument(file, tree.item(item, index), lines, loaded, diagnostics);
+    } else place.at('items').error('E_TYPE', 'expected a list of resources');
     return;
   }
   readResource(toPlain(root), locate, loaded, diagnostics);
@@ -74,9 +103,10 @@ function readResource(value: unknown, locate: Locate, loaded: LoadedResource[], 
   const slash = value.apiVersion.indexOf('/');
   const group = slash === -1 ? '' : value.apiVersion.slice(0, slash);
   const version = value.apiVersion.slice(slash + 1);
-  const known = GROUPS.find(({ kinds }) => kinds.some((name) => name === value.kind));
-  const kind = known?.kinds.find((name) => name === value.kind);
-  if (known === undefined || kind === undefined || (group !== known.name && !isSlip(group, known))) {
+  const candidates = GROUPS.filter(({ kinds }) => kinds.some((name) => wireKind(name) === value.kind));
+  const known = candidates.find(({ name }) => name === group) ?? candidates.find((candidate) => isSlip(group, candidate));
+  const kind = known?.kinds.find((name) => wireKind(name) === value.kind);
+  if (known === undefined || kind === undefined) {
     skip(place, value.apiVersion, value.kind, group);
     return;
   }
@@ -85,7 +115,20 @@ function readResource(value: unknown, locate: Locate, loaded: LoadedResource[], 
     const also = older.length === 0 ? '' : ` (also ${older.join(', ')})`;
     place
       .at('apiVersion')
-      .error('E_API_VERSION', `unknown apiVersion ${show(value.apiVersion)} for ${kind}`, `use ${known.name}/${newest}${also}`);
+      .error('E_API_VERSION', `unknown apiVersion ${show(value.apiVersion)} for ${wireKind(kind)}`, `use ${known.name}/${newest}${also}`);
+    return;
+  }
+  if (kind === 'Secret') {
+    readSecretDocument(value, place, loaded, locate);
+    return;
+  }
+  const { apiVersion } = value;
+  const { origin } = locate([], 'value');
+  if (isKubernetesKind(kind)) {
+    const { apiVersion: _version, kind: _kind, metadata: meta, ...rest } = value;
+    const metadata = checkMetadata(kind, meta, place.at('metadata'));
+    const read = readKubernetes(kind, rest, place);
+    if (read !== undefined && metadata !== undefined) loaded.push(loadedResource({ apiVersion, metadata, ...read, origin }, locate));
     return;
   }
   for (const key of Object.keys(value)) {
@@ -101,9 +144,19 @@ function readResource(value: unknown, locate: Locate, loaded: LoadedResource[], 
     place.at('spec').error('E_REQUIRED', 'spec is required');
     return;
   }
-  const read = readKind(kind, spec, place.at('spec'), id, metadata);
+  const read = isGatewayApiKind(kind)
+    ? readGatewayApi(kind, spec, place.at('spec'), version)
+    : readKind(kind, spec, place.at('spec'), id, metadata);
   if (read === undefined || metadata === undefined) return;
-  loaded.push(loadedResource({ apiVersion: value.apiVersion, metadata, ...read, origin: locate([], 'value').origin }, locate));
+  loaded.push(loadedResource({ apiVersion, metadata, ...read, origin }, locate));
+}
+
+function readSecretDocument(value: z.infer<typeof headSchema>, place: Place, loaded: LoadedResource[], locate: Locate): void {
+  const { apiVersion, kind: _secret, metadata: meta, ...rest } = value;
+  const metadata = checkMetadata('Secret', meta, place.at('metadata'));
+  const spec = readSecret(rest, place);
+  if (metadata === undefined || spec === undefined) return;
+  loaded.push(loadedResource({ apiVersion, kind: 'Secret', metadata, spec, origin: locate([], 'value').origin }, locate));
 }
 
 /** A known kind in a group that is nearly its own (`networking.istio.oi`), or none at all. */
@@ -112,15 +165,27 @@ function isSlip(group: string, known: Group): boolean {
 }
 
 function skip(place: Place, apiVersion: string, kind: string, group: string): void {
-  const close = nearest(kind, GROUPS.find(({ name }) => name === group)?.kinds ?? []);
-  const hint = close === undefined ? undefined : `did you mean ${close}?`;
+  const close = nearest(
+    kind,
+    GROUPS.flatMap(({ name, kinds }) => (name === group ? kinds.map(wireKind) : [])),
+  );
+  const isReal = group === GATEWAY_API_GROUP && NOT_CARRIED.has(kind);
+  const hint = isReal ? `Serin does not carry ${kind}s` : close === undefined ? undefined : `did you mean ${close}?`;
   place.at('kind').warn('W_KIND_SKIPPED', `kind ${show(kind)} of ${show(apiVersion)} is not used by Serin and skipped`, hint);
 }
 
 /** Who the resource says it is, as far as that can be told before anything is checked. */
 function idOf(value: unknown): ResourceId {
   const metadata = stringsOf(value, 'metadata');
-  return { kind: textAt(value, 'kind'), namespace: textAt(metadata, 'namespace') || 'default', name: textAt(metadata, 'name') };
+  const kind = kindOf(textAt(value, 'apiVersion'), textAt(value, 'kind'));
+  const namespace = isClusterScoped(kind) ? '' : textAt(metadata, 'namespace') || 'default';
+  return { kind, namespace, name: textAt(metadata, 'name') };
+}
+
+/** Ours, where the group has it; else as it is written. */
+function kindOf(apiVersion: string, written: string): string {
+  const group = GROUPS.find(({ name, kinds }) => apiVersion.startsWith(`${name}/`) && kinds.some((kind) => wireKind(kind) === written));
+  return group?.kinds.find((kind) => wireKind(kind) === written) ?? written;
 }
 
 function stringsOf(value: unknown, key: string): unknown {

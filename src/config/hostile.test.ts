@@ -63,6 +63,64 @@ items:
     metadata: { name: gw }
     spec: { selector: { a: b }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
 `,
+  `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: orders, generation: 2 }
+spec:
+  parentRefs: [{ name: front, sectionName: http }]
+  hostnames: ["*.example.com"]
+  rules:
+    - matches:
+        - path: { type: PathPrefix, value: /orders }
+          headers: [{ name: end-user, value: jason }]
+          queryParams: [{ type: RegularExpression, name: a, value: "b+" }]
+      filters:
+        - type: RequestHeaderModifier
+          requestHeaderModifier: { set: [{ name: a, value: b }], remove: [c] }
+        - type: URLRewrite
+          urlRewrite: { path: { type: ReplacePrefixMatch, replacePrefixMatch: / } }
+        - type: CORS
+          cors: { allowOrigins: ["https://*.a.b"], maxAge: 5 }
+      backendRefs: [{ name: orders, port: 80, weight: 9 }, { group: a, kind: B, name: c }]
+      timeouts: { request: 10s, backendRequest: 1s }
+      retry: { codes: [503], attempts: 2, backoff: 25ms }
+      sessionPersistence: { type: Header, header: { name: s } }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: { name: orders }
+spec: { rules: [{ matches: [{ method: { service: a.B, method: C } }], backendRefs: [{ name: orders, port: 80 }] }] }
+`,
+  `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: front }
+spec:
+  gatewayClassName: serin
+  addresses: [{ value: 127.0.0.1 }]
+  listeners:
+    - name: http
+      port: 80
+      protocol: HTTP
+      allowedRoutes: { namespaces: { from: Selector, selector: { matchLabels: { a: b } } }, kinds: [{ kind: HTTPRoute }] }
+    - { name: https, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: cert }] } }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: { name: orders }
+spec: { targetRefs: [{ group: "", kind: Service, name: orders }], validation: { hostname: a.b, wellKnownCACertificates: System } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: orders }
+spec: { ports: [{ name: http, port: 80, targetPort: web, appProtocol: kubernetes.io/h2c }] }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: orders-1, labels: { kubernetes.io/service-name: orders } }
+addressType: IPv4
+ports: [{ name: http, port: 9080 }]
+endpoints: [{ addresses: [127.0.0.1], conditions: { ready: true } }]
+`,
 ];
 
 const KNOWN_CODES = new Set<string>(Object.keys(CODES));
@@ -164,6 +222,27 @@ describe('loadText', () => {
     );
   });
 
+  test('random JSON where a spec of the Gateway API or what a kind of the core says is expected', () => {
+    const kinds = ['GatewayClass', 'Gateway', 'ListenerSet', 'HTTPRoute', 'GRPCRoute', 'TLSRoute', 'ReferenceGrant', 'BackendTLSPolicy'];
+    fc.assert(
+      fc.property(fc.constantFrom(...kinds), fc.json(), (kind, value) => {
+        const head = `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"${kind}","metadata":{"name":"x"}`;
+        sound(loadText('x', `${head},"spec":${value}}`));
+        for (const key of ['listeners', 'rules', 'parentRefs', 'from', 'targetRefs', 'addresses'])
+          sound(loadText('x', `${head},"spec":{"${key}":${value}}}`));
+        for (const key of ['matches', 'filters', 'backendRefs', 'sessionPersistence']) {
+          sound(loadText('x', `${head},"spec":{"rules":[{"${key}":${value}}]}}`));
+          sound(loadText('x', `${head},"spec":{"rules":[{"${key}":[${value}]}]}}`));
+        }
+        for (const [core, key] of Object.entries({ Service: 'spec', Namespace: 'spec', ConfigMap: 'data', EndpointSlice: 'endpoints' })) {
+          const apiVersion = core === 'EndpointSlice' ? 'discovery.k8s.io/v1' : 'v1';
+          sound(loadText('x', `{"apiVersion":"${apiVersion}","kind":"${core}","metadata":{"name":"x"},"${key}":${value}}`));
+        }
+      }),
+      { numRuns: 120 },
+    );
+  });
+
   test('patterns and names that make backtracking engines run forever', () => {
     const long = 'a'.repeat(5000);
     for (const value of [
@@ -176,9 +255,21 @@ describe('loadText', () => {
       `${'a.'.repeat(3000)}!`,
       '%'.repeat(3001),
       `${'1m'.repeat(3000)}x`,
+      // Within every limit of length: held against the pattern.
+      `${'a'.repeat(250)}!`,
+      `${'a.'.repeat(125)}!`,
+      `${'a b '.repeat(1000)} `,
+      `${'!'.repeat(4000)}  `,
     ]) {
+      const begin = performance.now();
       const spec = `{ hosts: ["${value}"], http: [{ timeout: "${value}", match: [{ uri: { regex: "${value}" }, headers: { "${value}": { exact: "${value}" } } }], headers: { request: { set: { a: "${value}" } } }, route: [{ destination: { host: "${value}" } }] }] }`;
       sound(loadText('x', `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: "${value}" }\nspec: ${spec}\n`));
+      const rule = `{ name: "${value}", matches: [{ path: { value: "/${value}" }, headers: [{ name: "${value}", value: "${value}" }] }], filters: [{ type: CORS, cors: { allowOrigins: ["https://${value}"] } }, { type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: a, value: "${value}" }] } }], timeouts: { request: "${value}" }, backendRefs: [{ group: "${value}", kind: "${value}", name: "${value}" }] }`;
+      const route = `{ hostnames: ["${value}"], rules: [${rule}] }`;
+      sound(loadText('x', `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: "${value}" }\nspec: ${route}\n`));
+      const gateway = `{ gatewayClassName: "${value}", addresses: [{ type: "${value}" }, { type: Hostname, value: "${value}" }], listeners: [{ name: "${value}", hostname: "${value}", port: 80, protocol: "${value}" }], infrastructure: { labels: { "${value}": "${value}" } } }`;
+      sound(loadText('x', `apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: x }\nspec: ${gateway}\n`));
+      expect(performance.now() - begin).toBeLessThan(2000);
     }
   });
 

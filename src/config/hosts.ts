@@ -10,6 +10,11 @@ const CLUSTER_DOMAIN = 'svc.cluster.local';
 export function resolveHost(host: string, namespace: string): string {
   const name = normalizeHost(host);
   if (name === '' || name.includes('.') || name.includes('*') || name.includes(':')) return name;
+  return serviceHost(name, namespace);
+}
+
+/** The full name of a Service by its name, in which dots mean nothing: where references have to stay in their namespace. */
+export function serviceHost(name: string, namespace: string): string {
   return `${name}.${namespace}.${CLUSTER_DOMAIN}`;
 }
 
@@ -62,14 +67,15 @@ export class OverlapIndex {
 
   /** An earlier host that means some host that `host` means too, if there is one. `*foo.com` counts as its own name only. */
   add(host: string): string | undefined {
-    const earlier = this.#find(host);
+    const earlier = this.find(host);
     this.#hosts.add(host);
     for (const suffix of suffixes(host)) if (!this.#bySuffix.has(suffix)) this.#bySuffix.set(suffix, host);
     if (host.startsWith('*.')) this.#wildcards.set(host.slice(1), host);
     return earlier;
   }
 
-  #find(host: string): string | undefined {
+  /** The same without adding it. */
+  find(host: string): string | undefined {
     if (this.#hosts.has(host)) return host;
     if (this.#hosts.has('*')) return '*';
     if (host === '*') return this.#hosts.values().next().value;

@@ -50,7 +50,7 @@ describe('documents and kinds', () => {
     ['slip in the group', 'networking.istio.oi/v1', 'VirtualService', '1:13 E_API_VERSION apiVersion'],
     ['no group', 'v1', 'VirtualService', '1:13 E_API_VERSION apiVersion'],
     ['kind of somebody else', 'apps/v1', 'Deployment', '2:7 W_KIND_SKIPPED kind'],
-    ['kind of the same name of somebody else', 'gateway.networking.k8s.io/v1', 'Gateway', '2:7 W_KIND_SKIPPED kind'],
+    ['kind of the same name of somebody else', 'gateway.example.io/v1', 'Gateway', '2:7 W_KIND_SKIPPED kind'],
     ['kind of Istio that is not used', 'networking.istio.io/v1', 'Sidecar', '2:7 W_KIND_SKIPPED kind'],
   ])('%s', (_name, apiVersion, kind, expected) => {
     expect(said(`apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: x }\nspec: { nonsense: 1 }\n`)).toEqual([expected]);
@@ -60,6 +60,11 @@ describe('documents and kinds', () => {
     expect(loadText('x', 'apiVersion: networking.istio.io/v1\nkind: VirtualServce\nmetadata: { name: x }\n').diagnostics[0]?.hint).toBe(
       'did you mean VirtualService?',
     );
+  });
+
+  test.each(['TCPRoute', 'UDPRoute'])('%s is a kind that nobody mistook for another', (kind) => {
+    const text = `apiVersion: gateway.networking.k8s.io/v1alpha2\nkind: ${kind}\nmetadata: { name: x }\n`;
+    expect(loadText('x', text).diagnostics).toMatchObject([{ code: 'W_KIND_SKIPPED', hint: `Serin does not carry ${kind}s` }]);
   });
 
   test.each([

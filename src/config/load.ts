@@ -7,13 +7,15 @@ import { resolve } from 'node:path';
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { analyze } from './analyze.ts';
 import { buildSnapshot } from './build-snapshot.ts';
+import { checkCredentials } from './check-credentials.ts';
 import { listConfigFiles } from './config-files.ts';
-import { readDocument } from './document.ts';
 import type { LoadedResource } from './loaded.ts';
+import { identityOf, identityText, type Manifest, manifestFile } from './manifest.ts';
+import { nowhere, readSource, type Source } from './read-source.ts';
 import type { AnyResource } from './resources.ts';
 import { checkRunsOnHost, type HostEnv } from './run-host.ts';
+import { checkMetricsOnHost } from './serin/metric-host.ts';
 import type { Snapshot } from './snapshot.ts';
-import { parseYaml } from './yaml.ts';
 
 export interface LoadResult {
   /** To be used only when no diagnostic is an error. */
@@ -24,36 +26,66 @@ export interface LoadResult {
   readonly diagnostics: readonly Diagnostic[];
   /** The files that were read, directories resolved. */
   readonly files: readonly string[];
+  /** The same with what was in them. */
+  readonly sources: readonly Source[];
 }
 
-interface Source {
-  readonly file: string;
-  readonly content: string | Uint8Array;
+interface Machine {
+  readonly hostEnv: HostEnv | undefined;
+  readonly nowMs: number | undefined;
 }
 
-/** @param hostEnv Serin's own environment: then what versions that are run need of this machine is checked as well. */
-export async function loadFiles(paths: readonly string[], hostEnv?: HostEnv): Promise<LoadResult> {
-  const diagnostics: Diagnostic[] = [];
+/**
+ * @param hostEnv Serin's own environment: then what versions that are run need of this machine is checked as well, and the certificates that are named.
+ * @param nowMs   Wall time, which certificates have to be valid at.
+ */
+export async function loadFiles(paths: readonly string[], hostEnv?: HostEnv, nowMs?: number): Promise<LoadResult> {
+  return loadConfiguration(await readFiles(paths), [], hostEnv, nowMs);
+}
+
+/** Files as they were read at one moment. */
+export interface FilesRead {
+  readonly sources: readonly Source[];
+  /** Of those that could not be read. */
+  readonly problems: readonly Diagnostic[];
+  /** What the user named first, to blame where nothing at all was found. */
+  readonly asked: string;
+}
+
+export const NO_FILES: FilesRead = { sources: [], problems: [], asked: '' };
+
+export async function readFiles(paths: readonly string[]): Promise<FilesRead> {
+  const problems: Diagnostic[] = [];
   const sources: Source[] = [];
   const seen = new Set<string>();
   for (const path of paths) {
-    for (const file of await listFiles(path, diagnostics)) {
+    for (const file of await listFiles(path, problems)) {
       const place = resolve(file);
       if (seen.has(place)) continue;
       seen.add(place);
       try {
         sources.push({ file, content: await readFile(file) });
       } catch (error) {
-        diagnostics.push(readProblem(file, error));
+        problems.push(readProblem(file, error));
       }
     }
   }
-  return loadSources(sources, diagnostics, hostEnv, paths[0]);
+  return { sources, problems, asked: paths[0] ?? '' };
+}
+
+/** Files, and beside them what came over the admin API: of a resource that both have the file's counts, and a warning says so. */
+export function loadConfiguration(files: FilesRead, manifests: readonly Manifest[], hostEnv?: HostEnv, nowMs?: number): LoadResult {
+  return loadSources(files.sources, [...files.problems], { hostEnv, nowMs }, files.asked, manifests);
 }
 
 /** What a text holds, under the name `file` in diagnostics (`-` for standard input, `api`). */
-export function loadText(file: string, text: string | Uint8Array, hostEnv?: HostEnv): LoadResult {
-  return loadSources([{ file, content: text }], [], hostEnv);
+export function loadText(file: string, text: string | Uint8Array, hostEnv?: HostEnv, nowMs?: number): LoadResult {
+  return loadSources([{ file, content: text }], [], { hostEnv, nowMs });
+}
+
+/** Texts that somebody else has read. What they say of this machine is not checked; their names are where relative paths in them begin. */
+export function loadTexts(sources: readonly Source[], manifests: readonly Manifest[] = []): LoadResult {
+  return loadSources(sources, [], { hostEnv: undefined, nowMs: undefined }, '', manifests);
 }
 
 async function listFiles(path: string, diagnostics: Diagnostic[]): Promise<readonly string[]> {
@@ -84,23 +116,36 @@ function readProblem(file: string, error: unknown): Diagnostic {
   };
 }
 
-function nowhere(file: string): Pick<Diagnostic, 'file' | 'line' | 'column' | 'kind' | 'namespace' | 'name' | 'path'> {
-  return { file, line: 0, column: 0, kind: '', namespace: '', name: '', path: '' };
+function ownedByFile({ origin }: AnyResource, manifest: Manifest): Diagnostic {
+  const { kind, namespace, name, by, at } = manifest;
+  return {
+    ...origin,
+    code: 'W_FILE_OWNED',
+    severity: 'warning',
+    kind,
+    namespace,
+    name,
+    path: '',
+    message: `${identityText(manifest)} was applied by ${by} at ${at} too; what the file says counts`,
+    hint: `drop the other with serin delete ${kind} ${name} -n ${namespace}, or it counts again when the file has it no more`,
+  };
 }
 
-/** @param asked What the user named first, to blame where nothing at all was found. */
-function loadSources(sources: readonly Source[], diagnostics: Diagnostic[], hostEnv: HostEnv | undefined, asked = ''): LoadResult {
+function loadSources(
+  sources: readonly Source[],
+  diagnostics: Diagnostic[],
+  { hostEnv, nowMs }: Machine,
+  asked = '',
+  manifests: readonly Manifest[] = [],
+): LoadResult {
   const loaded: LoadedResource[] = [];
   let documents = 0;
-  for (const { file, content } of sources) {
-    const parsed = parseYaml(content);
-    for (const { offset, severity, code, message, hint } of parsed.problems) {
-      const hasPlace = code !== 'E_CONFIG_ENCODING' && code !== 'E_CONFIG_TOO_LARGE';
-      const place = hasPlace ? parsed.lines.position(offset) : { line: 0, column: 0 };
-      diagnostics.push({ ...nowhere(file), ...place, code, severity, message, ...(hint === undefined ? {} : { hint }) });
-    }
-    documents += parsed.documents.length;
-    for (const document of parsed.documents) readDocument(file, document, parsed.lines, loaded, diagnostics);
+  for (const source of sources) documents += readSource(source, loaded, diagnostics);
+  const owned = new Map(loaded.map(({ resource }) => [identityText(identityOf(resource)), resource]));
+  for (const manifest of manifests) {
+    const owner = owned.get(identityText(manifest));
+    if (owner === undefined) documents += readSource({ file: manifestFile(manifest), content: manifest.text }, loaded, diagnostics);
+    else diagnostics.push(ownedByFile(owner, manifest));
   }
   const hasProblem = diagnostics.some((diagnostic) => diagnostic.severity === 'error');
   if (documents === 0 && !hasProblem) {
@@ -118,7 +163,11 @@ function loadSources(sources: readonly Source[], diagnostics: Diagnostic[], host
   const resources = loaded.map(({ resource }) => resource);
   const snapshot = buildSnapshot(resources);
   analyze(snapshot, loaded, diagnostics);
-  if (hostEnv !== undefined) checkRunsOnHost(loaded, hostEnv, diagnostics);
+  if (hostEnv !== undefined) {
+    checkRunsOnHost(loaded, hostEnv, diagnostics);
+    checkMetricsOnHost(loaded, hostEnv, diagnostics);
+    checkCredentials(loaded, snapshot.secrets, nowMs, diagnostics);
+  }
   diagnostics.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line || a.column - b.column));
-  return { snapshot, resources, diagnostics, files: sources.map(({ file }) => file) };
+  return { snapshot, resources, diagnostics, files: sources.map(({ file }) => file), sources };
 }

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { checkHealthCheck } from './health-check.ts';
 import { isDns1123Label, isDns1123Subdomain } from './names.ts';
-import { HEALTH_CHECK_ANNOTATION, RUN_ANNOTATION, type ObjectMeta, type ResourceKind } from './resources.ts';
+import { HEALTH_CHECK_ANNOTATION, isClusterScoped, RUN_ANNOTATION, type ObjectMeta, type ResourceKind, wireKind } from './resources.ts';
 import { checkRunAnnotation } from './run.ts';
 import { show, type Place } from './report.ts';
 import { salvage } from './istio/salvage.ts';
@@ -19,11 +19,11 @@ const metadataSchema = z.strictObject({
   labels: z.exactOptional(textMap),
   annotations: z.exactOptional(textMap),
   creationTimestamp: z.exactOptional(z.nullable(z.string())),
+  generation: z.exactOptional(z.int()),
   // Written by API servers and tools; of no meaning here.
   generateName: z.exactOptional(z.unknown()),
   uid: z.exactOptional(z.unknown()),
   resourceVersion: z.exactOptional(z.unknown()),
-  generation: z.exactOptional(z.unknown()),
   deletionTimestamp: z.exactOptional(z.unknown()),
   deletionGracePeriodSeconds: z.exactOptional(z.unknown()),
   ownerReferences: z.exactOptional(z.unknown()),
@@ -45,20 +45,30 @@ export function checkMetadata(kind: ResourceKind, value: unknown, place: Place):
   return undefined;
 }
 
+const LABEL_NAMES: ReadonlySet<ResourceKind> = new Set(['Gateway', 'Rollout', 'Service', 'Namespace']);
+
 function checkFields(kind: ResourceKind, metadata: z.infer<typeof metadataSchema>, place: Place): ObjectMeta | undefined {
-  const { name, namespace = 'default', labels, annotations, creationTimestamp } = metadata;
+  const { name, labels, annotations, creationTimestamp, generation } = metadata;
+  const namespace = isClusterScoped(kind) ? '' : (metadata.namespace ?? 'default');
   let isGood = true;
-  // Istio holds Gateway names to labels, Kubernetes all others to subdomains. A Rollout's name is part of keys and paths.
-  const isLabel = kind === 'Gateway' || kind === 'Rollout';
+  // Istio holds Gateway names to labels, Kubernetes those that become part of host names; all others to subdomains. A Rollout's is part of keys and paths.
+  const isLabel = LABEL_NAMES.has(kind);
   const isName = isLabel ? isDns1123Label(name) : isDns1123Subdomain(name);
   if (!isName) {
     isGood = false;
     const rule = isLabel ? 'at most 63 lower-case letters, digits and -' : 'lower-case letters, digits, - and .';
     place
       .at('name')
-      .error('E_NAME', `name ${show(name)} is not a valid ${kind} name`, `use ${rule}, beginning and ending with a letter or digit`);
+      .error(
+        'E_NAME',
+        `name ${show(name)} is not a valid ${wireKind(kind)} name`,
+        `use ${rule}, beginning and ending with a letter or digit`,
+      );
   }
-  if (!isDns1123Label(namespace)) {
+  if (isClusterScoped(kind)) {
+    if (metadata.namespace !== undefined)
+      place.at('namespace').warn('W_INEFFECTIVE', `a ${kind} belongs to no namespace`, 'leave namespace out');
+  } else if (!isDns1123Label(namespace)) {
     isGood = false;
     place
       .at('namespace')
@@ -89,6 +99,7 @@ function checkFields(kind: ResourceKind, metadata: z.infer<typeof metadataSchema
     ...(labels === undefined ? {} : { labels }),
     ...(annotations === undefined ? {} : { annotations }),
     ...(typeof creationTimestamp === 'string' ? { creationTimestamp } : {}),
+    ...(generation === undefined ? {} : { generation }),
   };
 }
 

@@ -5,6 +5,23 @@
 import type { Origin } from './resources.ts';
 
 const ORIGINS = new WeakMap<object, Origin>();
+const RULES = new WeakMap<object, RuleSource>();
+
+/** Which rule of which VirtualService or route something is: also where it has been merged into another, or others have come before it. */
+export interface RuleSource {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of `spec.http`, or `spec.rules`. */
+  readonly index: number;
+}
+
+export function ruleSourceOf(rule: object): RuleSource | undefined {
+  return RULES.get(rule);
+}
+
+export function setRuleSource(rule: object, source: RuleSource): void {
+  RULES.set(rule, source);
+}
 
 /** Undefined for what did not come from a file, or whose place nobody noted. */
 export function originOf(part: object): Origin | undefined {
@@ -19,5 +36,7 @@ export function setOrigin(part: object, origin: Origin): void {
 export function copyOrigin<T extends object>(from: object, to: T): T {
   const origin = ORIGINS.get(from);
   if (origin !== undefined) ORIGINS.set(to, origin);
+  const source = RULES.get(from);
+  if (source !== undefined) RULES.set(to, source);
   return to;
 }

@@ -122,3 +122,61 @@ describe('what a shift refuses', () => {
     expect(diagnostics.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['W_SHIFT_IGNORED warning']);
   });
 });
+
+describe('connections', () => {
+  const CONNECTIONS = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: bytes }
+spec:
+  hosts: ['*']
+  gateways: [front]
+  tcp:
+    - { match: [{ port: 31400, sourceSubnet: 10.0.0.0/8 }], ${to('v2')} }
+    - { match: [{ port: 31400 }], ${to('v1')} }
+    - { route: [{ destination: { host: other, subset: v1 } }] }
+  tls:
+    - { match: [{ sniHosts: [a.example] }], ${SPLIT} }
+    - { match: [{ sniHosts: [b.example], sourceNamespace: a }], ${to('v2')} }
+`;
+  const split = (route: readonly { destination: { subset?: string }; weight?: number }[] = []): string =>
+    route.map(({ destination, weight }) => `${destination.subset ?? '-'}:${weight ?? '-'}`).join(' ');
+
+  test('a shift moves those of Gateways that are not about who connects', () => {
+    const { snapshot } = loadText('x.yaml', `${SERVICE}${CONNECTIONS}`);
+    const { snapshot: after, diagnostics } = applyOverlay(snapshot, {
+      ...EMPTY_OVERLAY,
+      shifts: { [HOST]: { weights: { v1: 0, v3: 7 } } },
+    });
+    const bytes = after.virtualServices.find(({ metadata }) => metadata.name === 'bytes');
+    expect(bytes?.metadata.annotations).toEqual({ 'serin.dev/overlay': 'shift' });
+    expect((bytes?.spec.tcp ?? []).map(({ route }) => split(route))).toEqual(['v2:-', 'v1:0 v3:7', 'v1:-']);
+    expect((bytes?.spec.tls ?? []).map(({ route }) => split(route))).toEqual(['v1:0 v3:7', 'v2:-']);
+    expect(bytes?.spec).not.toHaveProperty('http');
+    expect(diagnostics).toEqual([]);
+  });
+
+  test('a release leaves them as they are', () => {
+    const { snapshot } = loadText('x.yaml', `${SERVICE}${CONNECTIONS}`);
+    const release = {
+      rollout: 'default/reviews',
+      stable: 'v1',
+      canaries: ['v2'],
+      weights: { v1: 5000, v2: 5000 },
+      headerRoutes: [],
+      epoch: 1,
+    };
+    const { snapshot: after } = applyOverlay(snapshot, { ...EMPTY_OVERLAY, releases: { [HOST]: release } });
+    expect(after.virtualServices.find(({ metadata }) => metadata.name === 'bytes')).toEqual(snapshot.virtualServices[0]);
+  });
+
+  test('those of the mesh carry nothing, and nothing of them is moved', () => {
+    const { snapshot } = loadText(
+      'x.yaml',
+      `${SERVICE}${CONNECTIONS.replace('gateways: [front]', 'gateways: [mesh]').replace("['*']", '[reviews]')}`,
+    );
+    const { snapshot: after, diagnostics } = applyOverlay(snapshot, { ...EMPTY_OVERLAY, shifts: { [HOST]: { weights: { v1: 1 } } } });
+    expect(after.virtualServices).toEqual(snapshot.virtualServices);
+    expect(diagnostics.map(({ code }) => code)).toEqual(['W_SHIFT_INEFFECTIVE']);
+  });
+});

@@ -6,76 +6,70 @@
  * more destinations, or (b) does not pick out particular requests. A rule that does (jason to v2) keeps its destination. Where no VirtualService
  * names the host for the mesh, one with a single rule is added.
  *
+ * A shift does the same with tcp and tls rules of Gateways, where (b) is about who connects. A release leaves them as they are: it goes by requests
+ * that went well or did not, and bytes do neither (`W_RELEASE_CONNECTIONS`).
+ *
+ * Routes of the Gateway API, whose versions are Services, are changed in overlay-routes.ts.
+ *
  * A release also sends its cohorts to the canary: each rule it rewrites gets a copy for them, before all rules of the same host that it stands
  * among, so that neither a path nor another service is taken over. While a host has a release, a shift of it is left out.
  */
 import type { Diagnostic } from '../base/diagnostic.ts';
-import { nearest } from '../base/nearest.ts';
 import type { Code } from './codes.ts';
 import { hostMatches, resolveHost, shortNames } from './hosts.ts';
 import { buildSnapshot } from './build-snapshot.ts';
+import { mergeDelegates } from './delegates.ts';
 import { copyOrigin } from './origins.ts';
-import { show } from './report.ts';
+import { marked, singledOut, type TargetChange, type VersionWeight } from './overlay-change.ts';
+import { changeRoutes } from './overlay-routes.ts';
 import type { Release, ReleaseOverlay } from './release.ts';
-import type { HttpMatchRequest, HttpRouteDestination, IstioHttpRoute, VirtualService } from './resources.ts';
+import { missingOf, routeOfTarget, showTarget } from './release-target.ts';
+import type { HttpMatchRequest, HttpRouteDestination, IstioHttpRoute, IstioTcpRoute, IstioTlsRoute, VirtualService } from './resources.ts';
 import { serviceIndex, type ServiceIndex } from './services.ts';
-import type { Snapshot } from './snapshot.ts';
+import { resourcesIn, type Snapshot } from './snapshot.ts';
 
 export interface Overlay {
-  /** By full name of the host (`resolveHost`). */
+  /** By target (release-target.ts): the full name of a service, or a route. */
   readonly shifts: Readonly<Record<string, Shift>>;
-  /** By full name of the host. */
+  /** By target. */
   readonly releases: Readonly<Record<string, ReleaseOverlay>>;
+  /**
+   * Versions that Serin need not run, by target and version, with why: no release needs them. One that a rule in force sends to runs all
+   * the same. A host that stands here is looked after by a release, also when nothing of it is idle.
+   */
+  readonly idle?: Readonly<Record<string, IdleSubsets>>;
 }
 
+/** By subset: why its processes need not run. */
+export type IdleSubsets = Readonly<Record<string, string>>;
+
 interface Shift {
-  /** By subset; relative, whole numbers >= 0 with a sum above 0. */
+  /** By version; relative, whole numbers >= 0 with a sum above 0. */
   readonly weights: Readonly<Record<string, number>>;
 }
 
 export const EMPTY_OVERLAY: Overlay = { shifts: {}, releases: {} };
 
-/** Marks a resource the overlay changed or added; its value says by what. */
-export const OVERLAY_ANNOTATION = 'serin.dev/overlay';
-
-/** What is wrong with a shift; empty when it can be applied. `host` is a full name. */
-export function checkShift(snapshot: Snapshot, host: string, weights: Readonly<Record<string, number>>): Diagnostic[] {
-  return checkWeights(serviceIndex(snapshot), host, weights);
+/** What is wrong with a shift; empty when it can be applied. @param target As release-target.ts has it. */
+export function checkShift(snapshot: Snapshot, target: string, weights: Readonly<Record<string, number>>): Diagnostic[] {
+  return checkWeights(snapshot, serviceIndex(snapshot), target, weights);
 }
 
-function checkWeights(index: ServiceIndex, host: string, weights: Readonly<Record<string, number>>): Diagnostic[] {
-  const subsets = index.destinationRule(host)?.subsets.map(({ name }) => name) ?? [];
-  if (index.service(host) === undefined && subsets.length === 0) {
-    const close = nearest(
-      host,
-      index.services().map((service) => service.host),
-    );
-    return [
-      problem(
-        'error',
-        'E_SHIFT_HOST',
-        host,
-        `host ${show(host)} is no known service`,
-        close === undefined ? undefined : `did you mean ${close}?`,
-      ),
-    ];
-  }
-  const found: Diagnostic[] = [];
-  for (const [subset, weight] of Object.entries(weights)) {
-    if (!subsets.includes(subset)) {
-      const close = nearest(subset, subsets);
-      const hint = close === undefined ? `subsets: ${subsets.join(', ') || 'none'}` : `did you mean ${close}?`;
-      found.push(problem('error', 'E_SHIFT_SUBSET', host, `${host} has no subset ${show(subset)}`, hint));
-    }
+function checkWeights(snapshot: Snapshot, index: ServiceIndex, target: string, weights: Readonly<Record<string, number>>): Diagnostic[] {
+  const found = missingOf(snapshot, index, target, Object.keys(weights)).map(({ version, message, hint }) =>
+    problem('error', version === undefined ? 'E_SHIFT_HOST' : 'E_SHIFT_SUBSET', target, message, hint()),
+  );
+  if (found.some(({ code }) => code === 'E_SHIFT_HOST')) return found;
+  for (const [version, weight] of Object.entries(weights)) {
     if (!Number.isInteger(weight) || weight < 0 || weight > 1_000_000) {
       found.push(
-        problem('error', 'E_SHIFT_WEIGHTS', host, `weight of ${subset} must be a whole number from 0 to 1000000, found ${weight}`),
+        problem('error', 'E_SHIFT_WEIGHTS', target, `weight of ${version} must be a whole number from 0 to 1000000, found ${weight}`),
       );
     }
   }
   const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
   if (found.length === 0 && total <= 0)
-    found.push(problem('error', 'E_SHIFT_WEIGHTS', host, 'total weight = 0', 'give one subset a weight above 0'));
+    found.push(problem('error', 'E_SHIFT_WEIGHTS', target, 'total weight = 0', 'give one of them a weight above 0'));
   return found;
 }
 
@@ -89,13 +83,13 @@ export function applyOverlay(
   if (shifts.length === 0 && releases.length === 0) return { snapshot, diagnostics: [] };
   const diagnostics: Diagnostic[] = [];
   const index = serviceIndex(snapshot);
-  const changes: HostChange[] = [];
+  const changes: TargetChange[] = [];
   for (const [host, { weights }] of shifts) {
     const release = overlay.releases[host];
-    const problems = checkWeights(index, host, weights).map(({ message }) => message);
+    const problems = checkWeights(snapshot, index, host, weights).map(({ message }) => message);
     if (release !== undefined) problems.push(`Rollout ${release.rollout} moves the host`);
     if (problems.length === 0) {
-      changes.push({ host, weights: Object.entries(weights), by: 'shift' });
+      changes.push({ target: host, weights: Object.entries(weights), by: 'shift' });
       continue;
     }
     diagnostics.push(
@@ -103,85 +97,84 @@ export function applyOverlay(
         'warning',
         'W_SHIFT_IGNORED',
         host,
-        `shift of ${host} is left out: ${problems.join('; ')}`,
-        'drop it with serin shift --reset, or bring the subset back',
+        `shift of ${showTarget(host)} is left out: ${problems.join('; ')}`,
+        'drop it with serin shift --reset, or bring back what is missing',
       ),
     );
   }
   const applied: Release[] = [];
   for (const [host, release] of releases) {
-    const problems = checkWeights(index, host, release.weights);
+    const problems = checkWeights(snapshot, index, host, release.weights);
     if (problems.length > 0) {
       const why = problems.map(({ message }) => message).join('; ');
       diagnostics.push(
-        problem('warning', 'W_RELEASE_IGNORED', host, `release of ${host} by Rollout ${release.rollout} is left out: ${why}`),
+        problem('warning', 'W_RELEASE_IGNORED', host, `release of ${showTarget(host)} by Rollout ${release.rollout} is left out: ${why}`),
       );
       continue;
     }
     applied.push({ host, ...release });
-    changes.push({ host, weights: inOrder(release), by: `rollout ${release.rollout}`, release });
+    changes.push({ target: host, weights: inOrder(release), by: `rollout ${release.rollout}`, release });
   }
-  const virtualServices = changeHosts(snapshot.virtualServices, changes, index, diagnostics);
-  const { destinationRules, gateways, serviceEntries, workloadEntries, rollouts } = snapshot;
-  const resources = [...virtualServices, ...destinationRules, ...gateways, ...serviceEntries, ...workloadEntries, ...rollouts];
+  const effective = new Set<string>();
+  const ofHosts = changes.filter(({ target }) => routeOfTarget(target) === undefined);
+  const virtualServices = changeHosts(mergeDelegates(snapshot.virtualServices), ofHosts, index, effective);
+  const routes = changeRoutes(snapshot, changes, effective);
+  for (const change of changes) if (!effective.has(change.target)) diagnostics.push(ineffective(change));
+  const resources = resourcesIn({ ...snapshot, virtualServices, ...routes });
   return { snapshot: buildSnapshot(resources, applied), diagnostics };
 }
 
-/** What happens to one host. */
-interface HostChange {
-  readonly host: string;
-  /** In the order of the destinations. A list, because a record would put a subset named `2` first. */
-  readonly weights: readonly SubsetWeight[];
-  /** For the annotation. */
-  readonly by: string;
-  readonly release?: ReleaseOverlay;
-}
-
-type SubsetWeight = readonly [subset: string, weight: number];
-
 /** Canaries first: a bucket below the canary's weight is the canary's, whatever other versions get. */
-function inOrder({ canaries, stable, weights }: ReleaseOverlay): SubsetWeight[] {
+function inOrder({ canaries, stable, weights }: ReleaseOverlay): VersionWeight[] {
   return [...canaries, stable].map((subset) => [subset, weights[subset] ?? 0]);
 }
 
-/** One pass over all rules, however many hosts change. */
+/** One pass over all rules, however many hosts change. @param effective Targets of changes that have changed something are added. */
 function changeHosts(
   all: readonly VirtualService[],
-  changes: readonly HostChange[],
+  changes: readonly TargetChange[],
   index: ServiceIndex,
-  diagnostics: Diagnostic[],
+  effective: Set<string>,
 ): readonly VirtualService[] {
-  const byHost = new Map(changes.map((change) => [change.host, change]));
-  const effective = new Set<string>();
+  const byHost = new Map(changes.map((change) => [change.target, change]));
   const changed = all.map((resource) => {
     const by = new Set<string>();
-    const http = changeRules(resource.spec.http ?? [], resource.metadata.namespace, byHost, (change) => {
-      effective.add(change.host);
+    const onChange = (change: TargetChange): void => {
+      effective.add(change.target);
       by.add(change.by);
-    });
+    };
+    const { http } = resource.spec;
+    const requests = http === undefined ? {} : { http: changeRules(http, resource.metadata.namespace, byHost, onChange) };
+    const connections = changeConnections(resource, byHost, onChange);
     if (by.size === 0) return resource;
-    return copyOrigin(resource, { ...resource, metadata: marked(resource.metadata, [...by].join(', ')), spec: { ...resource.spec, http } });
+    const spec = { ...resource.spec, ...requests, ...connections };
+    return copyOrigin(resource, { ...resource, metadata: marked(resource.metadata, [...by].join(', ')), spec });
   });
   const owners = new MeshOwners(all);
   for (const change of changes) {
-    if (!owners.has(change.host)) changed.push(addedService(change, index));
-    else if (!effective.has(change.host)) {
-      const what = change.release === undefined ? 'shift' : 'release';
-      const code = change.release === undefined ? 'W_SHIFT_INEFFECTIVE' : 'W_RELEASE_INEFFECTIVE';
-      diagnostics.push(
-        problem('warning', code, change.host, `${what} of ${change.host} changes nothing: every rule for it picks out particular requests`),
-      );
-    }
+    if (owners.has(change.target)) continue;
+    changed.push(addedService(change, index));
+    effective.add(change.target);
   }
   return changed;
+}
+
+function ineffective({ target, release }: TargetChange): Diagnostic {
+  const [what, code] =
+    release === undefined ? (['shift', 'W_SHIFT_INEFFECTIVE'] as const) : (['release', 'W_RELEASE_INEFFECTIVE'] as const);
+  const why =
+    routeOfTarget(target) === undefined
+      ? 'every rule for it picks out particular requests'
+      : 'no rule of it sends to one of its Services, or what does picks out particular requests';
+  return problem('warning', code, target, `${what} of ${showTarget(target)} changes nothing: ${why}`);
 }
 
 /** Rules of one host that stand together are changed together: copies for cohorts come before all of them. */
 function changeRules(
   rules: readonly IstioHttpRoute[],
   namespace: string,
-  byHost: ReadonlyMap<string, HostChange>,
-  onChange: (change: HostChange) => void,
+  byHost: ReadonlyMap<string, TargetChange>,
+  onChange: (change: TargetChange) => void,
 ): IstioHttpRoute[] {
   const result: IstioHttpRoute[] = [];
   for (let at = 0; at < rules.length;) {
@@ -204,15 +197,32 @@ function changeRules(
   return result;
 }
 
-/** The one service all of a rule's requests go to. */
-function onlyHost(rule: IstioHttpRoute | undefined, namespace: string): string | undefined {
+/** Rules for whole connections, which Gateways alone have. */
+function changeConnections(
+  { metadata, spec }: VirtualService,
+  byHost: ReadonlyMap<string, TargetChange>,
+  onChange: (change: TargetChange) => void,
+): Pick<VirtualService['spec'], 'tcp' | 'tls'> {
+  const { tcp, tls, gateways = [] } = spec;
+  if (gateways.every((gateway) => gateway === 'mesh')) return {};
+  const moved = <Rule extends IstioTcpRoute | IstioTlsRoute>(rule: Rule): Rule => {
+    const change = byHost.get(onlyHost(rule, metadata.namespace) ?? '');
+    if (change === undefined || change.release !== undefined || !isShiftableConnection(rule)) return rule;
+    onChange(change);
+    return { ...rule, route: destinationsOf(rule.route ?? [], change.weights) };
+  };
+  return { ...(tcp === undefined ? {} : { tcp: tcp.map(moved) }), ...(tls === undefined ? {} : { tls: tls.map(moved) }) };
+}
+
+/** The one service all that a rule takes goes to. */
+function onlyHost(rule: Pick<IstioTcpRoute, 'route'> | undefined, namespace: string): string | undefined {
   const [first, ...others] = rule?.route ?? [];
   if (first === undefined) return undefined;
   const host = resolveHost(first.destination.host, namespace);
   return others.every(({ destination }) => resolveHost(destination.host, namespace) === host) ? host : undefined;
 }
 
-function movedRule(rule: IstioHttpRoute, change: HostChange): IstioHttpRoute {
+function movedRule(rule: IstioHttpRoute, change: TargetChange): IstioHttpRoute {
   const route = destinationsOf(rule.route ?? [], change.weights);
   const mirror = change.release?.mirror;
   const first = rule.route?.[0]?.destination;
@@ -222,14 +232,14 @@ function movedRule(rule: IstioHttpRoute, change: HostChange): IstioHttpRoute {
 }
 
 /** A copy of `rule` for each cohort of the release: the requests of both, to the cohort's subset. */
-function cohortRules(rule: IstioHttpRoute, { release }: HostChange): IstioHttpRoute[] {
-  return (release?.headerRoutes ?? []).flatMap(({ name, match, to }) => {
+function cohortRules(rule: IstioHttpRoute, { release }: TargetChange): IstioHttpRoute[] {
+  return singledOut(release).flatMap(({ name, match, to }) => {
     const both = (rule.match ?? [{}]).flatMap((own) => match.flatMap((cohort) => bothMatch(own, cohort)));
     if (both.length === 0) return [];
     return [
       copyOrigin(rule, {
         ...rule,
-        name: `serin-cohort-${name}`,
+        name,
         match: both,
         route: destinationsOf(rule.route ?? [], [[to, 100]]),
       }),
@@ -249,6 +259,17 @@ function isShiftable({ route = [], match = [] }: IstioHttpRoute): boolean {
   return route.length > 1 || !match.some(picksOut);
 }
 
+/** The same of a rule for connections: ports, names and networks of ours are what is asked for. */
+function isShiftableConnection({ route = [], match = [] }: IstioTcpRoute): boolean {
+  return (
+    route.length > 1 ||
+    !match.some(
+      ({ sourceLabels = {}, sourceNamespace = '', sourceSubnet = '' }) =>
+        Object.keys(sourceLabels).length > 0 || sourceNamespace !== '' || sourceSubnet !== '',
+    )
+  );
+}
+
 /** Whether a match block is about who asks rather than what is asked for. */
 function picksOut(match: NonNullable<IstioHttpRoute['match']>[number]): boolean {
   const { headers, withoutHeaders, queryParams, sourceLabels, sourceNamespace } = match;
@@ -259,7 +280,7 @@ function picksOut(match: NonNullable<IstioHttpRoute['match']>[number]): boolean 
 }
 
 /** A destination for each subset: the one there was, with its headers and port, or a new one with the port of the first. */
-function destinationsOf(route: readonly HttpRouteDestination[], weights: readonly SubsetWeight[]): HttpRouteDestination[] {
+function destinationsOf(route: readonly HttpRouteDestination[], weights: readonly VersionWeight[]): HttpRouteDestination[] {
   const [first] = route;
   const port = first?.destination.port;
   const host = first?.destination.host ?? '';
@@ -293,8 +314,8 @@ class MeshOwners {
   }
 }
 
-function addedService(change: HostChange, index: ServiceIndex): VirtualService {
-  const { host, by } = change;
+function addedService(change: TargetChange, index: ServiceIndex): VirtualService {
+  const { target: host, by } = change;
   const service = index.service(host);
   const [short = host] = shortNames(host);
   const name = change.release === undefined ? 'serin-shift' : 'serin-release';
@@ -308,21 +329,18 @@ function addedService(change: HostChange, index: ServiceIndex): VirtualService {
   };
 }
 
-function marked(metadata: VirtualService['metadata'], by: string): VirtualService['metadata'] {
-  return { ...metadata, annotations: { ...metadata.annotations, [OVERLAY_ANNOTATION]: by } };
-}
-
-function problem(severity: Diagnostic['severity'], code: Code, host: string, message: string, hint?: string): Diagnostic {
+function problem(severity: Diagnostic['severity'], code: Code, target: string, message: string, hint?: string): Diagnostic {
+  const { kind = 'VirtualService', namespace = '', name = '' } = routeOfTarget(target) ?? {};
   return {
     file: 'overlay',
     line: 0,
     column: 0,
     code,
     severity,
-    kind: 'VirtualService',
-    namespace: '',
-    name: '',
-    path: `shifts[${JSON.stringify(host)}]`,
+    kind,
+    namespace,
+    name,
+    path: `shifts[${JSON.stringify(target)}]`,
     message,
     ...(hint === undefined ? {} : { hint }),
   };

@@ -4,19 +4,28 @@
  */
 import { stringify } from 'yaml';
 import { normalizeHost, resolveHost } from './hosts.ts';
-import type { AnyResource } from './resources.ts';
+import { type AnyResource, isClusterScoped, wireKind } from './resources.ts';
 
 /** One document a resource, in the order given, each ending in a line break. Serin's own kinds are left out: Istio has no such thing. */
 export function renderIstio(resources: readonly AnyResource[]): string {
+  return renderResources(resources.filter(({ apiVersion }) => !apiVersion.startsWith('serin.dev/')));
+}
+
+/** The same of resources of every kind. */
+export function renderResources(resources: readonly AnyResource[]): string {
   return resources
-    .filter(({ kind }) => kind !== 'Rollout')
     .map((resource) => stringify(standard(resource), { lineWidth: 0, aliasDuplicateObjects: false, version: '1.1' }))
     .join('---\n');
 }
 
+/** Kinds that have no spec: what they say stands beside their metadata. */
+const WITHOUT_SPEC: ReadonlySet<AnyResource['kind']> = new Set(['Secret', 'EndpointSlice', 'ConfigMap']);
+
 function standard(resource: AnyResource): unknown {
   const { apiVersion, kind, metadata } = resource;
-  return { apiVersion, kind, metadata, spec: standardSpec(resource) };
+  const { namespace: _none, ...unplaced } = metadata;
+  const head = { apiVersion, kind: wireKind(kind), metadata: isClusterScoped(kind) ? unplaced : metadata };
+  return WITHOUT_SPEC.has(kind) ? { ...head, ...resource.spec } : { ...head, spec: standardSpec(resource) };
 }
 
 function standardSpec(resource: AnyResource): AnyResource['spec'] {

@@ -35,6 +35,11 @@ export class Report {
     this.#sink = sink;
   }
 
+  /** Whether the value at `path` is the user's: not where something stands in for one whose shape is wrong. */
+  isSound(_path: Path): boolean {
+    return true;
+  }
+
   add(severity: Severity, path: Path, code: Code, message: string, hint?: string, at: 'key' | 'value' = 'value'): void {
     const { origin, path: written } = this.#locate(path, at);
     const { file, line, column } = origin;
@@ -79,6 +84,11 @@ export class Place {
     return this.#parent === undefined ? [] : [...this.#parent.path, this.#step];
   }
 
+  /** False where the value was reported already, so that nothing can be concluded from it. */
+  get isSound(): boolean {
+    return this.report.isSound(this.path);
+  }
+
   error(code: Code, message: string, hint?: string): void {
     this.report.add('error', this.path, code, message, hint);
   }
@@ -93,6 +103,9 @@ export class Place {
   }
 }
 
+/** Letters of one value or key in a message. */
+const MAX_SHOWN = 80;
+
 const SIMPLE_STEP = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** `spec.http[2].headers.request.set["x-a.b"]`. */
@@ -100,7 +113,7 @@ export function formatPath(path: Path): string {
   let text = '';
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;
-    else if (SIMPLE_STEP.test(step)) text += text === '' ? step : `.${step}`;
+    else if (step.length <= MAX_SHOWN && SIMPLE_STEP.test(step)) text += text === '' ? step : `.${step}`;
     else text += `[${JSON.stringify(shorten(step))}]`;
   }
   return text;
@@ -114,5 +127,5 @@ export function show(value: unknown): string {
 }
 
 function shorten(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }

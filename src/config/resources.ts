@@ -5,6 +5,10 @@
  * workload_entry.proto). Values are what validation has let through: durations are still the user's text (`5s`), numbers are in range,
  * oneofs hold exactly one member. Absent fields are absent, never null. Nothing here is mutated after parsing.
  */
+import { GATEWAY_API_GROUP, type GatewayApiResource } from './gateway-api/types.ts';
+import type { KubernetesResource } from './kubernetes/types.ts';
+import type { MetricTemplateSpec } from './serin/metric-spec.ts';
+import type { NotificationSpec } from './serin/notification-spec.ts';
 import type { RolloutSpec } from './serin/rollout-spec.ts';
 
 /** Where a resource, or a node inside it, stands in the user's files. */
@@ -16,12 +20,14 @@ export interface Origin {
 
 export interface ObjectMeta {
   readonly name: string;
-  /** `default` where the document names none. */
+  /** `default` where the document names none; empty for kinds that belong to no namespace (`isClusterScoped`). */
   readonly namespace: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   /** RFC 3339; present on what comes from a Kubernetes API server, and honoured as the age in merges when a file states it. */
   readonly creationTimestamp?: string;
+  /** Which version of its spec this is, as an API server counts them; 1 where nobody has said. */
+  readonly generation?: number;
 }
 
 export interface Resource<Kind extends string, Spec> {
@@ -157,18 +163,43 @@ export interface IstioHttpRoute {
   readonly mirror?: Destination;
   readonly mirrors?: readonly HttpMirrorPolicy[];
   readonly mirrorPercent?: number;
+  /** protobuf's own spelling of `mirrorPercent`, which its JSON form allows. */
+  readonly mirror_percent?: number;
   readonly mirrorPercentage?: Percent;
   readonly corsPolicy?: CorsPolicy;
   readonly headers?: Headers;
+}
+
+export interface L4Match {
+  readonly destinationSubnets?: readonly string[];
+  readonly port?: number;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
+  readonly gateways?: readonly string[];
+  readonly sourceNamespace?: string;
+}
+
+export interface L4RouteDestination {
+  readonly destination: Destination;
+  readonly weight?: number;
+}
+
+/** A rule for TLS that is passed on as it is. Not to be taken for the Gateway API's TLSRoute kind; nor the next one for its TCPRoute. */
+export interface IstioTlsRoute {
+  readonly match: readonly (L4Match & { readonly sniHosts: readonly string[] })[];
+  readonly route?: readonly L4RouteDestination[];
+}
+
+export interface IstioTcpRoute {
+  readonly match?: readonly (L4Match & { readonly sourceSubnet?: string })[];
+  readonly route?: readonly L4RouteDestination[];
 }
 
 export interface VirtualServiceSpec {
   readonly hosts?: readonly string[];
   readonly gateways?: readonly string[];
   readonly http?: readonly IstioHttpRoute[];
-  /** Validated for shape; what Serin does with them is a later matter and said in a warning. */
-  readonly tls?: readonly unknown[];
-  readonly tcp?: readonly unknown[];
+  readonly tls?: readonly IstioTlsRoute[];
+  readonly tcp?: readonly IstioTcpRoute[];
   readonly exportTo?: readonly string[];
 }
 export type VirtualService = Resource<'VirtualService', VirtualServiceSpec>;
@@ -177,11 +208,50 @@ export type VirtualService = Resource<'VirtualService', VirtualServiceSpec>;
 
 export interface LoadBalancerSettings {
   readonly simple?: 'UNSPECIFIED' | 'LEAST_CONN' | 'RANDOM' | 'PASSTHROUGH' | 'ROUND_ROBIN' | 'LEAST_REQUEST';
-  readonly consistentHash?: Readonly<Record<string, unknown>>;
-  readonly localityLbSetting?: Readonly<Record<string, unknown>>;
-  readonly zoneAwareLbSetting?: Readonly<Record<string, unknown>>;
-  readonly warmup?: Readonly<Record<string, unknown>>;
+  readonly consistentHash?: ConsistentHash;
+  readonly localityLbSetting?: LocalityLbSetting;
+  readonly zoneAwareLbSetting?: Omit<LocalityLbSetting, 'distribute'> & { readonly minClusterSize?: number };
+  readonly warmup?: { readonly duration: string; readonly minimumPercent?: number; readonly aggression?: number };
   readonly warmupDurationSecs?: string;
+}
+
+/** `distribute`, or the other two. */
+export interface LocalityLbSetting {
+  readonly distribute?: readonly { readonly from?: string; readonly to?: Readonly<Record<string, number>> }[];
+  readonly failover?: readonly { readonly from?: string; readonly to?: string }[];
+  readonly failoverPriority?: readonly string[];
+  readonly enabled?: boolean;
+}
+
+/** At most one key and one table. */
+export interface ConsistentHash {
+  readonly httpHeaderName?: string;
+  readonly httpCookie?: {
+    readonly name: string;
+    readonly path?: string;
+    /** Absent: never set by the proxy; `0s`: a session cookie. */
+    readonly ttl?: string;
+    readonly attributes?: readonly { readonly name: string; readonly value?: string }[];
+  };
+  readonly useSourceIp?: boolean;
+  readonly httpQueryParameterName?: string;
+  readonly ringHash?: { readonly minimumRingSize?: number };
+  readonly maglev?: { readonly tableSize?: number };
+  /** Deprecated: `ringHash.minimumRingSize`. */
+  readonly minimumRingSize?: number;
+}
+
+export interface OutlierDetectionSettings {
+  readonly consecutiveErrors?: number;
+  readonly splitExternalLocalOriginErrors?: boolean;
+  readonly consecutiveLocalOriginFailures?: number;
+  readonly consecutiveGatewayErrors?: number;
+  readonly consecutive5xxErrors?: number;
+  readonly interval?: string;
+  readonly baseEjectionTime?: string;
+  readonly maxEjectionPercent?: number;
+  readonly minHealthPercent?: number;
+  readonly outlierDetectionHttpErrorCodes?: readonly number[];
 }
 
 export interface ConnectionPoolSettings {
@@ -201,20 +271,32 @@ export interface ConnectionPoolSettings {
     readonly h2UpgradePolicy?: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE';
     readonly useClientProtocol?: boolean;
     readonly maxConcurrentStreams?: number;
-    readonly http2KeepAlive?: Readonly<Record<string, unknown>>;
+    readonly http2KeepAlive?: { readonly interval?: string; readonly timeout?: string };
   };
+}
+
+export interface ClientTlsSettings {
+  readonly mode?: 'DISABLE' | 'SIMPLE' | 'MUTUAL' | 'ISTIO_MUTUAL';
+  readonly clientCertificate?: string;
+  readonly privateKey?: string;
+  readonly caCertificates?: string;
+  readonly credentialName?: string;
+  readonly subjectAltNames?: readonly string[];
+  readonly sni?: string;
+  readonly insecureSkipVerify?: boolean;
+  readonly caCrl?: string;
 }
 
 export interface TrafficPolicy {
   readonly loadBalancer?: LoadBalancerSettings;
   readonly connectionPool?: ConnectionPoolSettings;
-  readonly outlierDetection?: Readonly<Record<string, unknown>>;
-  readonly tls?: Readonly<Record<string, unknown>>;
+  readonly outlierDetection?: OutlierDetectionSettings;
+  readonly tls?: ClientTlsSettings;
   /** Overrides wholesale: what is absent here falls back to defaults, not to the destination's level (destination_rule.proto). */
   readonly portLevelSettings?: readonly (Omit<TrafficPolicy, 'portLevelSettings'> & { readonly port?: PortSelector })[];
   readonly tunnel?: Readonly<Record<string, unknown>>;
-  readonly proxyProtocol?: Readonly<Record<string, unknown>>;
-  readonly retryBudget?: Readonly<Record<string, unknown>>;
+  readonly proxyProtocol?: { readonly version?: 'V1' | 'V2' };
+  readonly retryBudget?: { readonly percent?: number; readonly minRetryConcurrency?: number; readonly budgetInterval?: string };
 }
 
 export interface Subset {
@@ -234,11 +316,37 @@ export type DestinationRule = Resource<'DestinationRule', DestinationRuleSpec>;
 
 // --- Gateway ------------------------------------------------------------------------------------------------------------------------
 
+export type TlsProtocolVersion = 'TLS_AUTO' | 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3';
+
+export interface ServerTlsSettings {
+  readonly httpsRedirect?: boolean;
+  readonly mode?: 'PASSTHROUGH' | 'SIMPLE' | 'MUTUAL' | 'AUTO_PASSTHROUGH' | 'ISTIO_MUTUAL' | 'OPTIONAL_MUTUAL';
+  readonly serverCertificate?: string;
+  readonly privateKey?: string;
+  readonly caCertificates?: string;
+  readonly caCrl?: string;
+  readonly tlsCertificates?: readonly {
+    readonly serverCertificate?: string;
+    readonly privateKey?: string;
+    readonly caCertificates?: string;
+  }[];
+  readonly credentialName?: string;
+  readonly credentialNames?: readonly string[];
+  readonly caCertCredentialName?: string;
+  readonly subjectAltNames?: readonly string[];
+  readonly verifyCertificateSpki?: readonly string[];
+  readonly verifyCertificateHash?: readonly string[];
+  readonly minProtocolVersion?: TlsProtocolVersion;
+  readonly maxProtocolVersion?: TlsProtocolVersion;
+  readonly cipherSuites?: readonly string[];
+  readonly insecureSkipVerify?: boolean;
+}
+
 export interface GatewayServer {
   readonly port: { readonly number: number; readonly protocol: string; readonly name?: string; readonly targetPort?: number };
   readonly bind?: string;
   readonly hosts: readonly string[];
-  readonly tls?: Readonly<Record<string, unknown>> & { readonly httpsRedirect?: boolean };
+  readonly tls?: ServerTlsSettings;
   readonly defaultEndpoint?: string;
   readonly name?: string;
 }
@@ -283,14 +391,51 @@ export interface ServiceEntrySpec {
 }
 export type ServiceEntry = Resource<'ServiceEntry', ServiceEntrySpec>;
 
+// --- core v1 ------------------------------------------------------------------------------------------------------------------------
+
+/** A Secret has no spec in Kubernetes; this is what stands beside its metadata. */
+export interface SecretSpec {
+  readonly type: string;
+  /** Base64, stringData merged in. */
+  readonly data: Readonly<Record<string, string>>;
+}
+export type Secret = Resource<'Secret', SecretSpec>;
+
 // --- serin.dev/v1alpha1 -------------------------------------------------------------------------------------------------------------
 
 export type Rollout = Resource<'Rollout', RolloutSpec>;
+export type MetricTemplate = Resource<'MetricTemplate', MetricTemplateSpec>;
+export type Notification = Resource<'Notification', NotificationSpec>;
 
 // --- all of them together -----------------------------------------------------------------------------------------------------------
 
-export type AnyResource = VirtualService | DestinationRule | Gateway | ServiceEntry | WorkloadEntry | Rollout;
+export type AnyResource =
+  | VirtualService
+  | DestinationRule
+  | Gateway
+  | ServiceEntry
+  | WorkloadEntry
+  | Secret
+  | Rollout
+  | MetricTemplate
+  | Notification
+  | GatewayApiResource
+  | KubernetesResource;
 export type ResourceKind = AnyResource['kind'];
+
+/** What documents call a kind: two of them are called Gateway. */
+export function wireKind(kind: string): string {
+  return kind === 'GatewayApiGateway' ? 'Gateway' : kind;
+}
+
+/** What keys, logs and messages call a kind: that of the Gateway API's Gateway with its group, as kubectl tells it from Istio's. */
+export function kindText(kind: string): string {
+  return kind === 'GatewayApiGateway' ? `Gateway.${GATEWAY_API_GROUP}` : kind;
+}
+
+export function isClusterScoped(kind: string): boolean {
+  return kind === 'GatewayClass' || kind === 'Namespace';
+}
 
 /**
  * Annotation on a ServiceEntry: an active health check of its endpoints, as JSON (`HealthCheckSpec`). Istio has no field for it, so the short

@@ -12,7 +12,7 @@ import type { Code } from './codes.ts';
 import type { LoadedResource } from './loaded.ts';
 import { Place, Report, show } from './report.ts';
 import { RUN_ANNOTATION, type EnvValue, type RunSpec } from './resources.ts';
-import { runSpecsOf } from './run.ts';
+import { looksSecret, runSpecsOf, URL_PASSWORD } from './run.ts';
 
 /** Serin's own environment. */
 export type HostEnv = Readonly<Record<string, string | undefined>>;
@@ -24,6 +24,8 @@ export interface Program {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
+  /** What it is handed and may print, but nobody is to read in logs; the longest first. */
+  readonly secrets: readonly string[];
 }
 
 export interface HostProblem {
@@ -38,38 +40,67 @@ export interface HostProblem {
 /** Handed on to every process where Serin has them. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ', 'USER', 'TMPDIR'] as const;
 const MAX_FILE_BYTES = 64 * 1024;
+/** Shorter ones stand in other words by chance. */
+const MIN_SECRET_CHARS = 6;
 const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
+
+interface Planned {
+  /** Absent when there is an error among the problems. */
+  readonly program?: Program;
+  readonly problems: readonly HostProblem[];
+}
 
 /**
  * @param directory Of the file that holds the configuration: the process starts there.
  * @param port      Undefined while only checking.
- * @returns         `program` is absent when there is an error among the problems.
  */
-export function planProgram(
-  spec: RunSpec,
+export function planProgram(spec: RunSpec, directory: string, hostEnv: HostEnv, port: number | undefined): Planned {
+  const own = { PORT: String(port ?? 0) };
+  return planCommand(spec, directory, { ...hostEnv, ...own }, own);
+}
+
+/** @param own Variables that are neither declared nor inherited. */
+export function planCommand(
+  spec: Pick<RunSpec, 'command' | 'env'>,
   directory: string,
   hostEnv: HostEnv,
-  port: number | undefined,
-): { readonly program?: Program; readonly problems: readonly HostProblem[] } {
+  own: Readonly<Record<string, string>> = {},
+): Planned {
   const problems: HostProblem[] = [];
-  const values: HostEnv = { ...hostEnv, PORT: String(port ?? 0) };
   const env: Record<string, string> = {};
   for (const name of INHERITED) {
     const value = hostEnv[name];
     if (value !== undefined) env[name] = value;
   }
   for (const [name, value] of Object.entries(spec.env ?? {})) {
-    const text =
-      typeof value === 'string' ? expand(value, values, ['env', name], problems) : fileValue(value, directory, ['env', name], problems);
-    env[name] = text;
+    env[name] = envValue(value, directory, hostEnv, ['env', name], problems);
   }
-  env['PORT'] = values['PORT'] ?? '';
-  const [name = '', ...args] = spec.command.map((word) => expand(word, values, ['command'], problems));
+  Object.assign(env, own);
+  const [name = '', ...args] = spec.command.map((word) => expand(word, hostEnv, ['command'], problems));
   const found = findProgram(name, directory, env['PATH'] ?? '');
   if ('problem' in found)
     problems.push({ severity: 'error', code: 'E_PROC_COMMAND', field: ['command'], message: found.problem, hint: found.hint });
   if ('problem' in found || problems.some(({ severity }) => severity === 'error')) return { problems };
-  return { program: { file: found.file, args, env, directory }, problems };
+  return { program: { file: found.file, args, env, directory, secrets: secretsOf(spec, env, hostEnv) }, problems };
+}
+
+/** As far as names, places and files tell. */
+function secretsOf({ command, env = {} }: Pick<RunSpec, 'command' | 'env'>, filled: HostEnv, hostEnv: HostEnv): readonly string[] {
+  const own = Object.entries(env).flatMap(([name, declared]) => {
+    const value = filled[name] ?? '';
+    return typeof declared !== 'string' || looksSecret(name, value) ? [value, URL_PASSWORD.exec(value)?.[1] ?? ''] : [];
+  });
+  const texts = [...command, ...Object.values(env).filter((value) => typeof value === 'string')];
+  const referred = texts.flatMap((text) => [...text.matchAll(REFERENCE)].map(([, name = '']) => name));
+  const handedOn = referred.flatMap((name) => (looksSecret(name, hostEnv[name] ?? '') ? [hostEnv[name] ?? ''] : []));
+  // What is printed is looked at line by line.
+  const lines = [...own, ...handedOn].flatMap((value) => value.split('\n')).map((line) => line.trim());
+  return [...new Set(lines)].filter(({ length }) => length >= MIN_SECRET_CHARS).sort((a, b) => b.length - a.length);
+}
+
+/** A value with everything filled in; empty where there is an error, which is then among the problems. */
+export function envValue(value: EnvValue, directory: string, hostEnv: HostEnv, field: readonly string[], problems: HostProblem[]): string {
+  return typeof value === 'string' ? expand(value, hostEnv, field, problems) : fileValue(value, directory, field, problems);
 }
 
 function expand(text: string, values: HostEnv, field: readonly string[], problems: HostProblem[]): string {

@@ -174,6 +174,7 @@ describe('on this machine', () => {
       args: ['--port=4711'],
       env: { PATH: join(directory, 'bin'), HOME: '/home/me', PORT: '4711', COLOR: 'red', KEY: 's3cret', RAW: '${STARS}' },
       directory: join(directory, 'conf'),
+      secrets: ['s3cret'],
     });
   });
 });

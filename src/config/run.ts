@@ -46,7 +46,7 @@ const SECRET_NAME = /(?:^|_)(?:SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIA
 /** Beginnings that keys of widely used services have, and PEM. */
 const SECRET_VALUE = /^(?:-----BEGIN |gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AKIA[0-9A-Z]{12}|sk_live_|eyJ[A-Za-z0-9_-]+\.eyJ)/;
 /** The password in `scheme://user:password@host`. */
-const URL_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/@:\s]*:(?!\$\{)[^/@\s]+@/i;
+export const URL_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/@:\s]*:(?!\$\{)([^/@\s]+)@/i;
 
 /** True when the annotation's text is what it has to be; problems are reported at `place`. */
 export function checkRunAnnotation(text: string, place: Place): boolean {
@@ -86,7 +86,7 @@ export function checkRun(spec: RunSpec, place: Place): boolean {
   return checkTimeout(stopTimeout, place.at('stopTimeout')) && isGood;
 }
 
-function checkCommand(words: readonly string[], place: Place): boolean {
+export function checkCommand(words: readonly string[], place: Place): boolean {
   const [program = ''] = words;
   const problem = commandProblem(words);
   if (problem === undefined) return true;
@@ -107,8 +107,9 @@ function commandProblem(words: readonly string[]): string | undefined {
   return undefined;
 }
 
-function checkEnv(name: string, value: EnvValue, place: Place): boolean {
-  const problem = envProblem(name, value);
+/** @param isServed The process is told its port as PORT. */
+export function checkEnv(name: string, value: EnvValue, place: Place, isServed = true): boolean {
+  const problem = envProblem(name, value, isServed);
   if (problem !== undefined) {
     place.error('E_CONFIG_ENV', problem);
     return false;
@@ -123,17 +124,20 @@ function checkEnv(name: string, value: EnvValue, place: Place): boolean {
   return true;
 }
 
-function envProblem(name: string, value: EnvValue): string | undefined {
+function envProblem(name: string, value: EnvValue, isServed: boolean): string | undefined {
   if (!ENV_NAME.test(name)) return `${show(name)} is no name of a variable; use letters, digits and _`;
-  if (name === 'PORT') return 'PORT is set by Serin: the port the process has to listen on';
+  if (isServed && name === 'PORT') return 'PORT is set by Serin: the port the process has to listen on';
   if (typeof value !== 'string') return value.file === '' || value.file.includes('\0') ? 'file is no path' : undefined;
   if (value.includes('\0')) return 'the value has a NUL byte in it';
   if (value.length > MAX_WORD_CHARS) return `the value is ${value.length} characters long, ${MAX_WORD_CHARS} are allowed`;
-  if (BROKEN_REFERENCE.test(value)) return `expected \${NAME} in ${show(value)}; write $\${ for a literal \${`;
+  // A password may well have one in it by chance.
+  const where = SECRET_NAME.test(name) ? 'the value' : show(value);
+  if (BROKEN_REFERENCE.test(value)) return `expected \${NAME} in ${where}; write $\${ for a literal \${`;
   return undefined;
 }
 
-function looksSecret(name: string, value: string): boolean {
+/** @param name Empty where only the value can tell. */
+export function looksSecret(name: string, value: string): boolean {
   if (value.trim() === '' || /^(?:true|false|[0-9]{1,6})$/.test(value)) return false;
   if (SECRET_VALUE.test(value) || URL_PASSWORD.test(value)) return true;
   return SECRET_NAME.test(name) && !value.includes('${');

@@ -7,16 +7,9 @@
  * trafficPolicy (Istio's rule, semantics 2.1.9). A wildcard rule (`*.example.com`) applies where no rule names the host, the longest first.
  */
 import { hostMatches, normalizeHost, resolveHost } from './hosts.ts';
+import { declaredServices, type ServiceDeclaration } from './kubernetes/services.ts';
 import { isIpAddress } from './names.ts';
-import type {
-  DestinationRule,
-  ServiceEntry,
-  ServiceEntrySpec,
-  ServicePort,
-  Subset,
-  TrafficPolicy,
-  WorkloadEntrySpec,
-} from './resources.ts';
+import type { DestinationRule, ServiceEntrySpec, ServicePort, Subset, TrafficPolicy, WorkloadEntrySpec } from './resources.ts';
 import { runId, runSpecsOf } from './run.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -32,8 +25,8 @@ export interface Service {
   readonly endpoints: readonly WorkloadEntrySpec[];
   /** Versions that Serin runs: endpoints that come and go with their processes. */
   readonly processes: readonly ProcessVersion[];
-  /** The oldest ServiceEntry for the host. */
-  readonly entry: ServiceEntry;
+  /** The oldest ServiceEntry for the host; of a Service of Kubernetes, the one that would say the same. */
+  readonly entry: ServiceDeclaration;
   readonly destinationRule?: MergedDestinationRule;
 }
 
@@ -64,7 +57,7 @@ export interface ServiceIndex {
 export function serviceIndex(snapshot: Snapshot): ServiceIndex {
   const rules = indexRules(snapshot.destinationRules);
   const services = new Map<string, Service>();
-  for (const entry of snapshot.serviceEntries) {
+  for (const entry of [...snapshot.serviceEntries, ...declaredServices(snapshot)]) {
     for (const host of entry.spec.hosts) {
       const fqdn = resolveHost(host, entry.metadata.namespace);
       const service = serviceOf(fqdn, entry, snapshot, rules);
@@ -81,7 +74,7 @@ export function serviceIndex(snapshot: Snapshot): ServiceIndex {
   };
 }
 
-function serviceOf(host: string, entry: ServiceEntry, snapshot: Snapshot, rules: RuleIndex): Service {
+function serviceOf(host: string, entry: ServiceDeclaration, snapshot: Snapshot, rules: RuleIndex): Service {
   const { ports = [], resolution = 'NONE' } = entry.spec;
   const destinationRule = rules.find(host);
   return {
@@ -96,7 +89,7 @@ function serviceOf(host: string, entry: ServiceEntry, snapshot: Snapshot, rules:
   };
 }
 
-function endpointsOf(host: string, entry: ServiceEntry, snapshot: Snapshot): readonly WorkloadEntrySpec[] {
+function endpointsOf(host: string, entry: ServiceDeclaration, snapshot: Snapshot): readonly WorkloadEntrySpec[] {
   const { resolution = 'NONE', endpoints, workloadSelector } = entry.spec;
   if (resolution === 'NONE' || resolution === 'DYNAMIC_DNS') return [];
   if (workloadSelector !== undefined) {
@@ -116,7 +109,7 @@ function endpointsOf(host: string, entry: ServiceEntry, snapshot: Snapshot): rea
   return endpoints.filter(isReachable);
 }
 
-function processesOf({ metadata }: ServiceEntry): readonly ProcessVersion[] {
+function processesOf({ metadata }: ServiceDeclaration): readonly ProcessVersion[] {
   return [...runSpecsOf(metadata)].map(([version, { weight = 1 }]) => ({ id: runId(metadata, version), labels: { version }, weight }));
 }
 

@@ -14,6 +14,8 @@ export const shortFormSchema = z.strictObject({ services: z.record(z.string(), z
 export const serviceSchema = z.strictObject({
   /** Where callers address the service; default 80. */
   port: optional(z.int()),
+  /** What its versions speak; default HTTP, which is HTTP/1.1. */
+  protocol: optional(z.enum(['HTTP', 'HTTP2', 'GRPC'])),
   namespace: optional(z.string()),
   versions: z.record(z.string(), z.unknown()),
   routes: optional(z.array(z.unknown())),

@@ -12,7 +12,7 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import { nearest } from '../base/nearest.ts';
 import { checkHealthCheckValues } from './health-check.ts';
 import type { RolloutSpec } from './serin/rollout-spec.ts';
-import { readKind } from './istio/kinds.ts';
+import { readKind, type SpecKind } from './istio/kinds.ts';
 import { salvage } from './istio/salvage.ts';
 import { checkShape } from './istio/shape.ts';
 import { loadedResource, type LoadedResource } from './loaded.ts';
@@ -26,7 +26,6 @@ import {
   type HttpRouteDestination,
   type IstioHttpRoute,
   type ObjectMeta,
-  type ResourceKind,
   type RunSpec,
   type ServiceEntrySpec,
   type StringMatch,
@@ -183,7 +182,7 @@ class Expansion {
     return (path, at) => this.#locate(sources.find(path) ?? this.#place.path, at);
   }
 
-  #emit(kind: ResourceKind, spec: unknown, sources: Sources, annotations: Readonly<Record<string, string>> = {}): void {
+  #emit(kind: SpecKind, spec: unknown, sources: Sources, annotations: Readonly<Record<string, string>> = {}): void {
     const namespace = this.#service.namespace ?? 'default';
     const locate = this.#locateIn(sources);
     const id: ResourceId = { kind, namespace, name: this.#name };
@@ -195,7 +194,7 @@ class Expansion {
   }
 
   /** What else is wrong in a service with mistakes, but nothing at, around or below them: that would follow from them. */
-  #checkRest(kind: ResourceKind, part: { readonly spec: unknown; readonly sources: Sources } | undefined): void {
+  #checkRest(kind: SpecKind, part: { readonly spec: unknown; readonly sources: Sources } | undefined): void {
     if (part === undefined) return;
     const found: Diagnostic[] = [];
     const id: ResourceId = { kind, namespace: this.#service.namespace ?? 'default', name: this.#name };
@@ -248,7 +247,7 @@ class Expansion {
     sources.set(['spec', 'endpoints'], this.#place.at('versions'));
     const resolution = endpoints.every(({ address = '' }) => isIpAddress(address)) ? 'STATIC' : 'DNS';
     const number = this.#service.port ?? 80;
-    const ports = [{ number, name: PORT_NAME, protocol: 'HTTP' }];
+    const ports = [{ number, name: PORT_NAME, protocol: this.#service.protocol ?? 'HTTP' }];
     return { spec: { hosts: [this.#name], ports, location: 'MESH_INTERNAL', resolution, endpoints }, runs, sources };
   }
 
@@ -331,7 +330,9 @@ class Expansion {
     if (rollout === undefined) return undefined;
     const place = this.#place.at('rollout');
     const { steps, ...rest } = rollout;
-    for (const field of ['stable', 'canary'] as const) this.#knownVersion(rest[field], place.at(field), false);
+    this.#knownVersion(rest.stable, place.at('stable'), false);
+    if (rest.canary !== undefined) this.#knownVersion(rest.canary, place.at('canary'), false);
+    for (const [index, canary] of (rest.canaries ?? []).entries()) this.#knownVersion(canary, place.at('canaries').at(index), false);
     if (steps !== undefined && rest.strategy !== undefined)
       this.#fail(place, 'E_ONE_OF', 'rollout cannot have both steps and strategy', 'steps stands for strategy.canary.steps');
     const sources = new Sources();

@@ -1,4 +1,5 @@
 /** The URL of a version's process in the short form: `http://HOST:PORT` and nothing else. */
+import { redactTarget } from '../telemetry/redact.ts';
 import { hostProblem, isAmbiguousIpv4, isIpAddress } from './names.ts';
 import { show, type Place } from './report.ts';
 
@@ -14,7 +15,7 @@ const FORM = /^(?<scheme>[A-Za-z][A-Za-z0-9+.-]*):\/\/(?<authority>[^/?#]*)(?<re
 export function parseUpstreamUrl(url: string, place: Place): Upstream | undefined {
   const found = FORM.exec(url)?.groups;
   if (found === undefined) {
-    place.error('E_URL', `expected a URL, found ${show(url)}`, 'write http://HOST:PORT');
+    place.error('E_URL', `expected a URL, found ${show(redactTarget(url))}`, 'write http://HOST:PORT');
     return undefined;
   }
   const { scheme = '', authority = '', rest = '' } = found;

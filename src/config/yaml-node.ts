@@ -4,6 +4,8 @@
  * Offsets are UTF-16 indices into the text of the file. Aliased nodes are shared, so the tree is a DAG; cycles cannot occur. Keys are plain
  * text, unique within a map, and never a name that could reach an object's prototype.
  */
+import { assert } from '../base/assert.ts';
+
 export type YamlNode = YamlScalar | YamlMap | YamlSeq;
 
 export interface YamlScalar {
@@ -29,6 +31,41 @@ export interface YamlSeq {
   readonly type: 'seq';
   readonly offset: number;
   readonly items: YamlNode[];
+}
+
+/**
+ * The tree of one document, to be let go once its resource is made. Ten thousand trees at once are mostly work for the garbage collector, and only those
+ * of documents that there is something to say about are wanted again: they are parsed a second time.
+ */
+export class YamlTree {
+  #root: YamlNode | undefined;
+  readonly #again: (() => YamlNode) | undefined;
+
+  /** @param again Makes an equal tree; without it the tree is never let go. */
+  constructor(root: YamlNode, again?: () => YamlNode) {
+    this.#root = root;
+    this.#again = again;
+  }
+
+  get root(): YamlNode {
+    this.#root ??= this.#again?.();
+    assert(this.#root !== undefined, 'only a tree that can be made again is let go');
+    return this.#root;
+  }
+
+  /** One of the items of its list `items`. */
+  item(item: YamlNode, index: number): YamlTree {
+    if (this.#again === undefined) return new YamlTree(item);
+    return new YamlTree(item, () => {
+      const again = nodeAt(this.root, ['items', index]);
+      assert(again !== undefined, 'what was an item of a list once is so again');
+      return again;
+    });
+  }
+
+  letGo(): void {
+    if (this.#again !== undefined) this.#root = undefined;
+  }
 }
 
 export type Path = readonly (string | number)[];

@@ -180,7 +180,8 @@ function tagProblem(offset: number, tag: string): TextProblem {
   return {
     code: 'E_YAML_TAG',
     offset,
-    message: `tag ${tag.slice(0, 60)} is not allowed`,
+    // A verbatim tag runs to its `>`, over line breaks where that is missing.
+    message: `tag ${tag.slice(0, 60).replace(/\s+/g, ' ')} is not allowed`,
     hint: 'resources are plain data: remove the tag',
   };
 }

@@ -8,10 +8,11 @@
  * Limits: 8 MiB, 64 levels, MAX_ALIASED_NODES nodes made by aliases. Costs are linear in the text for everything that comes in.
  */
 import { isAlias, isMap, isScalar, isSeq, parseAllDocuments, type Document, type Node, type Pair } from 'yaml';
+import { assert } from '../base/assert.ts';
 import type { Severity } from '../base/diagnostic.ts';
 import type { Code } from './codes.ts';
 import { isAmbiguous, parseFast } from './yaml-fast.ts';
-import { isReservedKey, LineIndex, type YamlEntry, type YamlNode, type YamlScalar } from './yaml-node.ts';
+import { isReservedKey, LineIndex, type YamlEntry, type YamlNode, type YamlScalar, YamlTree } from './yaml-node.ts';
 import { decodeText, scanText, type TextProblem } from './yaml-scan.ts';
 
 export interface YamlProblem extends TextProblem {
@@ -29,9 +30,15 @@ export interface YamlFile {
 const MAX_ALIASED_NODES = 100_000;
 
 export function parseYaml(source: string | Uint8Array): YamlFile {
-  const text = decodeText(source);
-  if (typeof text !== 'string') return { lines: new LineIndex(''), documents: [], problems: [{ ...text, severity: 'error' }] };
   const documents: YamlNode[] = [];
+  const file = visitYaml(source, ({ root }) => documents.push(root));
+  return { ...file, documents };
+}
+
+/** As `parseYaml`, one document after the other: they need not all be in memory at once. */
+export function visitYaml(source: string | Uint8Array, visit: (tree: YamlTree, lines: LineIndex) => void): Omit<YamlFile, 'documents'> {
+  const text = decodeText(source);
+  if (typeof text !== 'string') return { lines: new LineIndex(''), problems: [{ ...text, severity: 'error' }] };
   const problems: YamlProblem[] = [];
   const ambiguous: YamlScalar[] = [];
   const lines = new LineIndex(text);
@@ -40,14 +47,24 @@ export function parseYaml(source: string | Uint8Array): YamlFile {
     if (!/[^\s]/.test(content)) continue;
     const found: YamlScalar[] = [];
     const fast = parseFast(content, part.start, found);
-    if (fast === undefined) parseFully(content, { base: part.start, lines, documents, problems, ambiguous });
-    else {
-      documents.push(fast);
+    if (fast === undefined) {
+      const documents: YamlNode[] = [];
+      parseFully(content, { base: part.start, lines, documents, problems, ambiguous });
+      for (const document of documents) visit(new YamlTree(document), lines);
+    } else {
       ambiguous.push(...found);
+      const again = (): YamlNode => parseAgain(text.slice(part.start, part.end), part.start);
+      visit(new YamlTree(fast, again), lines);
     }
   }
   for (const scalar of ambiguous) problems.push(ambiguityProblem(scalar));
-  return { lines, documents, problems };
+  return { lines, problems };
+}
+
+function parseAgain(text: string, base: number): YamlNode {
+  const root = parseFast(text, base, []);
+  assert(root !== undefined, 'what was plain YAML once is so again');
+  return root;
 }
 
 /** Parts between `---` lines; one part when a marker is used in any other way (`--- text`, `...`, directives). */

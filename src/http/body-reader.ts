@@ -15,6 +15,8 @@ export class BodyReader {
   error: HttpError | undefined;
   /** Bytes still to come, where the length was stated. */
   remaining = 0;
+  /** Bytes of data taken so far. */
+  taken = 0;
 
   readonly #side: 'request' | 'response';
   #decoder: ChunkedDecoder | undefined;
@@ -27,6 +29,7 @@ export class BodyReader {
   begin(framing: BodyFraming, length: number): void {
     this.framing = framing === 'length' && length === 0 ? 'none' : framing;
     this.remaining = length;
+    this.taken = 0;
     this.isDone = this.framing === 'none';
     this.error = undefined;
     this.#decoder = framing === 'chunked' ? new ChunkedDecoder(this.#side) : undefined;
@@ -52,11 +55,13 @@ export class BodyReader {
         this.isDone = this.remaining === 0;
         this.dataStart = from;
         this.dataEnd = from + run;
+        this.taken += run;
         return this.dataEnd;
       }
       case 'untilClose':
         this.dataStart = from;
         this.dataEnd = to;
+        this.taken += to - from;
         return to;
       case 'chunked': {
         const decoder = this.#decoder;
@@ -64,6 +69,7 @@ export class BodyReader {
         const at = decoder.step(bytes, from, to);
         this.dataStart = decoder.dataStart;
         this.dataEnd = decoder.dataEnd;
+        this.taken += this.dataEnd - this.dataStart;
         this.isDone = decoder.isDone;
         this.error = decoder.error;
         return at;

@@ -18,3 +18,16 @@ export function cookieValue(cookies: string, name: string): string | undefined {
   }
   return undefined;
 }
+
+/**
+ * The rest without any cookie of that name, as a Cookie field has them.
+ *
+ * @param cookies  As above. What is no pair is kept as it is.
+ */
+export function withoutCookie(cookies: string, name: string): string {
+  return cookies
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== '' && !(pair.startsWith(name) && pair.indexOf('=') === name.length))
+    .join('; ');
+}

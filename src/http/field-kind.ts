@@ -18,13 +18,15 @@ export const FieldKind = {
   identity: 9,
   /** A name with `_`, which CGI-like upstreams read as `-` (P42). */
   underscore: 10,
+  /** Forwarded as it is; looked into by some. */
+  cookie: 11,
   /** From here on: never forwarded (RFC 9110 §7.6.1). */
-  connection: 11,
-  keepAlive: 12,
-  proxyConnection: 13,
-  te: 14,
-  transferEncoding: 15,
-  upgrade: 16,
+  connection: 12,
+  keepAlive: 13,
+  proxyConnection: 14,
+  te: 15,
+  transferEncoding: 16,
+  upgrade: 17,
 } as const;
 
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind];
@@ -56,7 +58,7 @@ export function fieldKind(bytes: Uint8Array, start: number, end: number): FieldK
     case 0x63: // c
       if (nameIs(bytes, start, end, 'connection')) return FieldKind.connection;
       if (nameIs(bytes, start, end, 'content-length')) return FieldKind.contentLength;
-      return FieldKind.plain;
+      return nameIs(bytes, start, end, 'cookie') ? FieldKind.cookie : FieldKind.plain;
     case 0x64: // d
       return nameIs(bytes, start, end, 'date') ? FieldKind.date : FieldKind.plain;
     case 0x65: // e

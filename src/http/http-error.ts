@@ -47,6 +47,8 @@ export const REQUEST_ERRORS = {
   method: error(405, 'method_not_allowed'),
   loop: error(508, 'loop_detected'),
   incomplete: error(400, 'incomplete_request'),
+  pseudoHeader: error(400, 'bad_pseudo_header'),
+  connectionSpecific: error(400, 'connection_specific_field'),
 } as const;
 
 export const RESPONSE_ERRORS = {

@@ -16,6 +16,7 @@ const SP = 0x20;
 /** RFC 9112 §3 asks for 8000 octets at least. */
 const MAX_LINE_BYTES = 8192;
 const MAX_METHOD_BYTES = 32;
+const HTTP2_LINE = 'PRI * HTTP/2.0\r\n';
 /** RFC 9112 §2.2: at least one empty line before a request is to be ignored. */
 const MAX_EMPTY_LINES = 4;
 
@@ -36,6 +37,7 @@ export class RequestHead extends MessageHead {
   hasTe = false;
   hasVia = false;
   hasUnderscore = false;
+  hasCookie = false;
   /** Index of the first X-Request-Id field, or -1. */
   requestIdField = -1;
   maxForwardsField = -1;
@@ -59,6 +61,7 @@ export class RequestHead extends MessageHead {
     this.hasTe = false;
     this.hasVia = false;
     this.hasUnderscore = false;
+    this.hasCookie = false;
     this.requestIdField = -1;
     this.maxForwardsField = -1;
   }
@@ -66,6 +69,11 @@ export class RequestHead extends MessageHead {
   /** Whether the first byte of the request line has come, after empty lines: the header timeout runs from there. */
   hasBegun(limit: number): boolean {
     return this.isLineDone || (limit > this.requestStart && this.bytes[this.requestStart] !== CR);
+  }
+
+  /** Whether a refused first line is the one HTTP/2 begins with (RFC 9113 §3.4). */
+  get isHttp2Preface(): boolean {
+    return this.bytes.latin1Slice(this.start, this.start + HTTP2_LINE.length) === HTTP2_LINE;
   }
 
   get method(): string {
@@ -199,6 +207,9 @@ export class RequestHead extends MessageHead {
           break;
         case FieldKind.underscore:
           this.hasUnderscore = true;
+          break;
+        case FieldKind.cookie:
+          this.hasCookie = true;
           break;
         case FieldKind.via:
           this.hasVia = true;

@@ -3,6 +3,7 @@
  * upstream said is repeated.
  */
 import { reasonPhrase } from '../http/status.ts';
+import type { GrpcStatus } from '../telemetry/cluster-counters.ts';
 import type { ResponseFlag } from '../telemetry/response-flag.ts';
 
 export interface Failure {
@@ -17,7 +18,13 @@ const failure = (status: number, code: string, flag?: ResponseFlag): Failure =>
 
 export const FAILURES = {
   noRoute: failure(404, 'no_route', 'NR'),
+  /** RFC 9110 §15.5.20: another TLS connection is the place for it. */
+  misdirected: failure(421, 'misdirected_request', 'NR'),
   noCluster: failure(503, 'no_cluster', 'NC'),
+  /** What the Gateway API calls an invalid reference. */
+  invalidBackend: failure(500, 'invalid_backend', 'NC'),
+  /** A limit of the cluster is reached (envoy: x-envoy-overloaded, never retried). */
+  overflow: failure(503, 'upstream_overflow', 'UO'),
   noHealthyUpstream: failure(503, 'no_healthy_upstream', 'UH'),
   connectFailed: failure(503, 'upstream_connect_failed', 'UF'),
   connectTimeout: failure(503, 'upstream_connect_timeout', 'UF'),
@@ -27,6 +34,7 @@ export const FAILURES = {
   requestTimeout: failure(408, 'request_timeout', 'DT'),
   headerTimeout: failure(408, 'header_timeout'),
   incomplete: failure(400, 'client_incomplete', 'DPE'),
+  faultAbort: failure(503, 'fault_abort', 'FI'),
   badHeaderValue: failure(500, 'bad_header_value'),
   internal: failure(500, 'internal_error'),
 } as const;
@@ -37,12 +45,17 @@ export interface Answer {
   readonly fields: string;
   /** Octets as U+0000 to U+00FF. */
   readonly body: string;
+  /** What `fields` say of a call in `grpc-status`. */
+  readonly grpcStatus?: GrpcStatus;
 }
 
-export function failureAnswer(status: number, code: string, requestId: string): Answer {
+export const ALLOWED_METHODS = 'allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n';
+
+export function failureAnswer({ status, code, flag }: Failure, requestId: string): Answer {
+  const more = status === 405 ? ALLOWED_METHODS : flag === 'UO' ? 'x-envoy-overloaded: true\r\n' : '';
   return {
     status,
-    fields: `content-type: text/plain\r\nx-request-id: ${requestId}\r\nx-serin-error: ${code}\r\n`,
+    fields: `${status === 204 ? '' : 'content-type: text/plain\r\n'}x-request-id: ${requestId}\r\nx-serin-error: ${code}\r\n${more}`,
     body: `${status} ${reasonPhrase(status)}\n`,
   };
 }

@@ -7,9 +7,12 @@ import type { ClusterCounters } from '../telemetry/cluster-counters.ts';
 import type { WorkerCounters } from '../telemetry/worker-counters.ts';
 import { RequestHead } from '../http/request-head.ts';
 import { ResponseHead } from '../http/response-head.ts';
+import type { AccessLog } from './access-log.ts';
+import { MirrorLimits } from './mirror-limits.ts';
 import { RequestIds } from './request-id.ts';
 import { DeadlineWheel } from './deadline-wheel.ts';
 import type { DataPlaneSettings } from './options.ts';
+import type { Tracer } from './tracer.ts';
 
 /** One read of an upstream socket. Twice 64 KiB per direction stays within the 256 KiB of reliability P69. */
 export const READ_BYTES = 65_536;
@@ -28,7 +31,13 @@ export class DataPlaneContext {
   /** Requests that reached no cluster: no route, redirects, direct responses. */
   readonly unrouted: ClusterCounters;
   readonly onInternalError: (error: unknown) => void;
+  /** Undefined: no request is logged. */
+  readonly accessLog: AccessLog | undefined;
+  /** Undefined: traces are passed on and not followed. */
+  readonly tracer: Tracer | undefined;
   isDraining = false;
+  /** Bytes of request bodies held for a retry. */
+  keptBytes = 0;
   /** Downstream connections open now. */
   connections = 0;
 
@@ -42,7 +51,12 @@ export class DataPlaneContext {
   readonly requestHead = new RequestHead();
   readonly responseHead = new ResponseHead();
 
+  /** Where heads of HTTP/2 requests are written for the scanner: a request line and a header section of the longest kind, and more. */
+  readonly http2Text = Buffer.allocUnsafeSlow(READ_BYTES);
+
   readonly requestIds = new RequestIds();
+
+  readonly mirrors = new MirrorLimits();
 
   readonly #spareBuffers: Buffer[] = [];
   #waiting: AfterTurn[] = [];
@@ -59,6 +73,8 @@ export class DataPlaneContext {
     readonly unrouted: ClusterCounters;
     readonly clock: { monotonicMs(): number; nowMs(): number };
     readonly onInternalError: (error: unknown) => void;
+    readonly accessLog?: AccessLog | undefined;
+    readonly tracer?: Tracer | undefined;
   }) {
     this.settings = parts.settings;
     this.random = parts.random;
@@ -66,6 +82,8 @@ export class DataPlaneContext {
     this.counters = parts.counters;
     this.unrouted = parts.unrouted;
     this.onInternalError = parts.onInternalError;
+    this.accessLog = parts.accessLog;
+    this.tracer = parts.tracer;
     this.#monotonicMs = () => parts.clock.monotonicMs();
     this.#wallMs = () => parts.clock.nowMs();
     this.wheel = new DeadlineWheel(this.#monotonicMs);

@@ -4,6 +4,8 @@
  *   idle ──first byte──> head ──complete──> exchange ──answered──> idle | discarding ──> idle
  *                          └──refused──> lingering <──closing answer──┘
  *
+ *   exchange ──101──> tunnel: bytes pass as they come, and no further request is served (tunnel.ts)
+ *
  *   discarding: the rest of a body nobody wants is read and thrown away, so that the next request can be found
  *   lingering:  the answer is written and our side is shut; what still comes is thrown away for a moment, so that the client can read the
  *               answer before a reset takes it away (RFC 9112 §9.6)
@@ -14,39 +16,45 @@ import type { Socket } from 'node:net';
 import type { BodyReader } from '../http/body-reader.ts';
 import { GrowingBuffer } from '../http/growing-buffer.ts';
 import { Scan } from '../http/head.ts';
-import type { HttpError } from '../http/http-error.ts';
 import { RequestHead } from '../http/request-head.ts';
 import { FAILURES, answerText, failureAnswer } from './answer.ts';
+import type { Failure } from './answer.ts';
 import type { DataPlaneContext } from './context.ts';
 import { Deadline } from './deadline-wheel.ts';
 import type { Generation } from './generation.ts';
 import { takeOver } from './accepted-socket.ts';
 import type { ProxyListener } from './listener.ts';
-import { ReadBuffers } from './read-buffers.ts';
+import { OWN_READS, ReadBuffers, type Reads } from './read-buffers.ts';
+import type { Accepted, ClientPeer } from './client-peer.ts';
 import { Exchange } from './request.ts';
+import { logUnread } from './request-notes.ts';
 import type { ExchangeHost } from './request.ts';
+import { Tunnel } from './tunnel.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** Input held while a request is being served; then reading stops (reliability P62). */
 const MAX_PIPELINED_BYTES = 65_536;
 /** Of an unwanted body read before the connection is given up (P35). */
 const MAX_DISCARDED_BYTES = 65_536;
 
-type State = 'idle' | 'head' | 'exchange' | 'discarding' | 'lingering' | 'closed';
+type State = 'idle' | 'head' | 'exchange' | 'tunnel' | 'discarding' | 'lingering' | 'closed';
 
 export class DownstreamConnection implements ExchangeHost {
   readonly context: DataPlaneContext;
   readonly socket: Socket;
-  readonly peerAddress: string;
-  readonly isTrustedPeer: boolean;
+  readonly httpVersion = 'HTTP/1.1';
+  readonly takesTrailers = false;
   readonly identityLines: string;
 
   readonly #listener: ProxyListener;
-  readonly #buffers: ReadBuffers;
+  readonly #peer: ClientPeer;
+  readonly #buffers: Reads;
   /** The bytes being looked at are those of the socket's last read, and not ones that were kept. */
   #isReading = false;
   readonly #deadline: Deadline;
   #state: State = 'idle';
   #exchange: Exchange | undefined;
+  #tunnel: Tunnel | undefined;
   /** A head that came in pieces. */
   #partial: { readonly head: RequestHead; readonly buffer: GrowingBuffer; hasBegun: boolean } | undefined;
   /** Bytes that belong to later requests. */
@@ -59,24 +67,30 @@ export class DownstreamConnection implements ExchangeHost {
   /** `#pipelined` is about to be looked at. */
   #isScheduled = false;
 
-  /** @param accepted  Left unread; its handle is taken over. */
-  constructor(listener: ProxyListener, accepted: Socket, peerAddress: string, isTrustedPeer: boolean) {
-    this.#listener = listener;
-    this.context = listener.context;
-    this.#buffers = new ReadBuffers(this.context, (bytes, length) => this.#onRead(bytes, length));
-    const socket = takeOver(accepted, this.#buffers.onread);
-    this.socket = socket;
-    this.peerAddress = peerAddress;
-    this.isTrustedPeer = isTrustedPeer;
-    const via = `via: 1.1 ${this.context.settings.viaName}\r\n`;
-    this.identityLines = isTrustedPeer ? via : `x-forwarded-for: ${this.peerAddress}\r\nx-forwarded-proto: http\r\n${via}`;
+  /** @param accepted  Where plain, left unread so that its handle can be taken over. */
+  constructor(peer: ClientPeer, accepted: Accepted) {
+    this.#peer = peer;
+    this.#listener = peer.listener;
+    this.context = peer.listener.context;
+    if ('plain' in accepted) {
+      const buffers = new ReadBuffers(this.context, (bytes, length) => this.#onRead(bytes, length));
+      this.#buffers = buffers;
+      this.socket = takeOver(accepted.plain, buffers.onread);
+    } else {
+      this.#buffers = OWN_READS;
+      this.socket = accepted.secure;
+      this.socket.on('data', (bytes: Buffer) => void this.#onRead(bytes, bytes.length));
+    }
+    const { socket } = this;
+    this.identityLines = peer.identityLines('1.1');
     this.#deadline = new Deadline(() => this.#onDeadline());
-    const { counters, wheel, settings } = this.context;
-    counters.add('downstreamConnectionsTotal', 1);
-    counters.add('downstreamConnectionsActive', 1);
+    const { wheel, settings } = this.context;
     wheel.set(this.#deadline, this.context.now() + settings.timeouts.keepAliveMs);
     socket.on('end', () => this.#onEnd());
-    socket.on('drain', () => this.#exchange?.onDownstreamDrain());
+    socket.on('drain', () => {
+      if (this.#tunnel === undefined) this.#exchange?.onDownstreamDrain();
+      else this.#tunnel.onClientDrain();
+    });
     // The reason does not matter: 'close' follows.
     socket.on('error', () => undefined);
     socket.on('close', () => this.#onClose());
@@ -94,6 +108,30 @@ export class DownstreamConnection implements ExchangeHost {
     return this.#listener.declaredPort;
   }
 
+  get scheme(): 'http' | 'https' {
+    return this.#peer.scheme;
+  }
+
+  get serverName(): string | undefined {
+    return this.#peer.serverName;
+  }
+
+  get connection(): this {
+    return this;
+  }
+
+  get peerAddress(): string {
+    return this.#peer.address;
+  }
+
+  get isTrustedPeer(): boolean {
+    return this.#peer.isTrusted;
+  }
+
+  isMisdirected(authority: string, site: string | undefined): boolean {
+    return this.#peer.isMisdirected(authority, site);
+  }
+
   /** Closes at once when nothing is under way; otherwise after the answer that is. */
   drain(): void {
     if (this.#isResting) {
@@ -103,7 +141,24 @@ export class DownstreamConnection implements ExchangeHost {
   }
 
   destroy(): void {
-    this.socket.destroy();
+    if (this.#tunnel === undefined) this.socket.destroy();
+    else this.#tunnel.destroy();
+  }
+
+  startTunnel(head: string, upstream: UpstreamConnection, idleMs: number, onDone: () => void): Tunnel {
+    this.#state = 'tunnel';
+    this.context.wheel.clear(this.#deadline);
+    this.socket.write(head, 'latin1');
+    const tunnel = new Tunnel(this.context, { client: this.socket, clientReads: this.#buffers, upstream, idleMs, onDone });
+    this.#tunnel = tunnel;
+    this.#exchange = undefined;
+    this.socket.resume();
+    // What the client sent without waiting (reliability P59).
+    const held = this.#pipelined;
+    this.#pipelined = undefined;
+    if (held !== undefined) tunnel.onClientBytes(held, 0, held.length, OWN_READS);
+    if (this.#hasEnded) tunnel.onClientEnd();
+    return tunnel;
   }
 
   setDeadline(at: number): void {
@@ -166,7 +221,7 @@ export class DownstreamConnection implements ExchangeHost {
     this.#isReading = true;
     this.#onBytes(bytes, length);
     this.#isReading = false;
-    return this.#exchange?.wantsBody === true;
+    return this.#exchange?.wantsBody === true || this.#tunnel !== undefined;
   }
 
   get ownsBytes(): boolean {
@@ -221,6 +276,9 @@ export class DownstreamConnection implements ExchangeHost {
           }
           this.#keep(source, at, end);
           return;
+        case 'tunnel':
+          this.#tunnel?.onClientBytes(source, at, end, this.#buffers);
+          return;
         case 'discarding':
           at = this.#discard(source, at, end);
           break;
@@ -240,7 +298,7 @@ export class DownstreamConnection implements ExchangeHost {
       const scan = head.scan(end);
       if (scan === Scan.done) return head;
       if (scan === Scan.refused) {
-        this.#refuse(head.error);
+        this.#refuse(head, bytes, at, end);
         return undefined;
       }
       const own = { head: new RequestHead(), buffer: new GrowingBuffer(), hasBegun: false };
@@ -256,7 +314,7 @@ export class DownstreamConnection implements ExchangeHost {
     partial.head.bytes = partial.buffer.bytes;
     const scan = partial.head.scan(partial.buffer.length);
     if (scan === Scan.done) return partial.head;
-    if (scan === Scan.refused) this.#refuse(partial.head.error);
+    if (scan === Scan.refused) this.#refuse(partial.head, partial.buffer.bytes, 0, partial.buffer.length);
     else this.#watchHead(partial);
     return undefined;
   }
@@ -302,15 +360,30 @@ export class DownstreamConnection implements ExchangeHost {
     return at;
   }
 
-  #refuse(error: HttpError | undefined): void {
-    const refusal = error ?? FAILURES.internal;
+  /** What is no request; `bytes[at, end)` is what has come of it. HTTP/2 begins with a line that is none, so that nobody takes it for one (RFC 9113 §3.4). */
+  #refuse(head: RequestHead, bytes: Buffer, at: number, end: number): void {
+    if (this.#exchange === undefined && this.scheme === 'http' && head.isHttp2Preface) {
+      this.#becomeHttp2(Buffer.from(bytes.subarray(at, end)));
+      return;
+    }
     this.context.counters.add('malformedTotal', 1);
-    this.#answerAndClose(refusal.status, refusal.code);
+    this.#answerAndClose(head.error ?? FAILURES.internal);
   }
 
-  #answerAndClose(status: number, code: string): void {
+  #becomeHttp2(begun: Buffer): void {
+    this.#state = 'closed';
     this.#partial = undefined;
-    this.socket.write(answerText(failureAnswer(status, code, this.context.requestIds.next()), this.context.date(), false, true), 'latin1');
+    this.context.wheel.remove(this.#deadline);
+    const { socket } = this;
+    for (const event of ['end', 'drain', 'error', 'close', 'data']) socket.removeAllListeners(event);
+    this.#listener.goesOnAsHttp2(this, this.#peer, socket, begun);
+  }
+
+  #answerAndClose(failure: Failure): void {
+    this.#partial = undefined;
+    const answer = failureAnswer(failure, this.context.requestIds.next());
+    logUnread(this.context.accessLog, this, failure.status, failure.code, answer.body.length);
+    this.socket.write(answerText(answer, this.context.date(), false, true), 'latin1');
     this.#linger();
   }
 
@@ -337,11 +410,14 @@ export class DownstreamConnection implements ExchangeHost {
     switch (this.#state) {
       case 'head':
         if (this.#isResting) this.socket.destroySoon();
-        else this.#answerAndClose(FAILURES.incomplete.status, FAILURES.incomplete.code);
+        else this.#answerAndClose(FAILURES.incomplete);
         return;
       case 'exchange':
         // A half-closed client still gets its answer (reliability P65).
         this.#exchange?.onDownstreamEnd();
+        return;
+      case 'tunnel':
+        this.#tunnel?.onClientEnd();
         return;
       case 'idle':
         if (!this.#isScheduled) this.socket.destroySoon();
@@ -358,8 +434,8 @@ export class DownstreamConnection implements ExchangeHost {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.context.wheel.remove(this.#deadline);
-    this.context.counters.add('downstreamConnectionsActive', -1);
-    this.#exchange?.onDownstreamClose();
+    this.#exchange?.onDownstreamClose('DC');
+    this.#tunnel?.onClientClose();
     this.#listener.forget(this);
   }
 
@@ -367,7 +443,7 @@ export class DownstreamConnection implements ExchangeHost {
     switch (this.#state) {
       case 'head':
         if (this.#isResting) this.#linger();
-        else this.#answerAndClose(FAILURES.headerTimeout.status, FAILURES.headerTimeout.code);
+        else this.#answerAndClose(FAILURES.headerTimeout);
         return;
       case 'exchange':
         this.#exchange?.onDeadline();
@@ -379,6 +455,7 @@ export class DownstreamConnection implements ExchangeHost {
       case 'lingering':
         this.socket.destroy();
         return;
+      case 'tunnel':
       case 'closed':
     }
   }

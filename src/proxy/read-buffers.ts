@@ -12,10 +12,21 @@
 import type { OnReadOpts } from 'node:net';
 import type { DataPlaneContext } from './context.ts';
 
+/** What a connection does with the bytes of its reads; `ReadBuffers` says what each means. */
+export interface Reads {
+  readonly areOwn: boolean;
+  lend(): void;
+  returned(): void;
+  share(): void;
+}
+
+/** Every read has bytes of its own, as those of TLS sockets have, which decrypt into new memory anyway: there is nothing to keep account of. */
+export const OWN_READS: Reads = { areOwn: true, lend: () => undefined, returned: () => undefined, share: () => undefined };
+
 /** Reads at least this long make a buffer of its own worth while. */
 const LONG_READ_BYTES = 16_384;
 
-export class ReadBuffers {
+export class ReadBuffers implements Reads {
   /** For the constructor of the socket. */
   readonly onread: OnReadOpts;
   readonly #context: DataPlaneContext;

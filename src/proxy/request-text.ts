@@ -24,6 +24,15 @@ export interface RequestRewrite {
   readonly appended: string;
 }
 
+/** Name and colon of the field that says which attempt this is; always the last line. */
+export const ATTEMPT_COUNT = 'x-envoy-attempt-count: ';
+
+/** The same head for another attempt. */
+export function attemptText(text: string, attempt: number): string {
+  const at = text.lastIndexOf(ATTEMPT_COUNT);
+  return at === -1 ? text : `${text.slice(0, at)}${ATTEMPT_COUNT}${attempt}\r\n\r\n`;
+}
+
 const TE = 'te: trailers\r\nconnection: te\r\n';
 
 export function requestText(head: RequestHead, rewrite: RequestRewrite): string {
@@ -39,7 +48,7 @@ export function requestText(head: RequestHead, rewrite: RequestRewrite): string 
   let runStart = head.fieldsStart;
   for (let field = 0; field < head.fieldCount; field++) {
     const kind = head.kind(field);
-    if (kind === FieldKind.plain && isPlainKept) continue;
+    if ((kind === FieldKind.plain || kind === FieldKind.cookie) && isPlainKept) continue;
     let isKept = kind < FIRST_HOP_BY_HOP;
     switch (kind) {
       case FieldKind.host:
@@ -56,7 +65,7 @@ export function requestText(head: RequestHead, rewrite: RequestRewrite): string 
         isKept = head.minor > 0 && head.hasBody;
         break;
       case FieldKind.identity:
-        isKept = rewrite.isTrustedPeer && !head.isNamed(field, 'x-forwarded-for');
+        isKept = rewrite.isTrustedPeer && !head.isNamed(field, 'x-forwarded-for') && !isRestated(head, field, rewrite.appended);
         break;
       case FieldKind.underscore:
         isKept = rewrite.keepsUnderscoreNames && (rewrite.isTrustedPeer || !isIdentityInDisguise(head.name(field)));
@@ -89,6 +98,11 @@ export function requestText(head: RequestHead, rewrite: RequestRewrite): string 
     if (head.joined('x-forwarded-proto') === undefined) added += 'x-forwarded-proto: http\r\n';
   }
   return `${text}${added}${rewrite.appended}\r\n`;
+}
+
+/** Attempts are counted from here on: what a proxy before us counted is not what this upstream gets. */
+function isRestated(head: RequestHead, field: number, appended: string): boolean {
+  return head.isNamed(field, 'x-envoy-attempt-count') && appended.includes(ATTEMPT_COUNT);
 }
 
 function isNominated(nominated: readonly string[], head: RequestHead, field: number): boolean {

@@ -9,12 +9,21 @@ import type {
   ForwardAction,
   HeaderOps,
   HeaderValue,
+  Mirror,
   RedirectAction,
+  Rewrite,
   Route,
   WeightedCluster,
 } from '../routing/table.ts';
+import { destinationRewrite } from '../routing/rewrite.ts';
 import type { ClusterCounters } from '../telemetry/cluster-counters.ts';
 import type { ClusterRuntime } from './cluster-runtime.ts';
+import type { UserArm } from './user-arm.ts';
+import { CorsRules } from './cors.ts';
+import type { MirrorTarget } from './mirror.ts';
+import type { Credentials } from '../config/credential.ts';
+import { RetryRules } from './retry-rules.ts';
+import { Sessions } from './sessions.ts';
 
 /** Operations folded: what goes of the message as it came, and what is appended after it. */
 export interface FoldedHeaderOps {
@@ -77,62 +86,102 @@ export interface ClusterChoice {
   readonly responseOps: FoldedHeaderOps;
   /** Replaces Host; the destination's own before the route's. */
   readonly hostRewrite: string | undefined;
+  /** What becomes of the path; likewise. */
+  readonly rewrite: Rewrite | undefined;
   /** Where attempts are counted for the release this is an arm of. */
   readonly observation: Observation | undefined;
+  /** The route's and its own. */
+  readonly mirrors: readonly MirrorTarget[] | undefined;
+  /** In place of sending anything. */
+  readonly redirect: LocalRuntime | undefined;
   /** Health slot that sends requests to `fallback` once it is unhealthy; -1 where there is none. */
   readonly killSlot: number;
   readonly fallback: ClusterChoice | undefined;
+  /** Statuses with which an idempotent request is given to `fallback`, as it is when there is no answer; undefined: never. */
+  readonly fallbackOn: ReadonlySet<number> | undefined;
 }
 
 export interface Observation {
   readonly good: ClusterCounters;
   readonly bad: ClusterCounters;
+  /** Present where the arm is drawn by user. */
+  readonly users?: UserArm;
 }
 
 /** What routes are made of, by the names and indexes the table uses. */
 export interface RouteParts {
   readonly clusters: readonly ClusterRuntime[];
+  readonly credentials: Credentials;
   observe(key: string): Observation | undefined;
   killSlot(key: string): number | undefined;
+  /** @param cluster  Index in the table. */
+  mirrorCounters(cluster: number): ClusterCounters;
 }
 
 export interface ForwardRuntime {
   readonly kind: 'forward';
   readonly action: ForwardAction;
   readonly choices: ReadonlyMap<WeightedCluster, ClusterChoice>;
+  readonly sessions: Sessions | undefined;
+  readonly retry: RetryRules | undefined;
+  readonly cors: CorsRules | undefined;
 }
 
 export interface LocalRuntime {
   readonly kind: 'local';
   readonly action: RedirectAction | DirectResponseAction;
   readonly responseOps: FoldedHeaderOps;
+  readonly cors: CorsRules | undefined;
 }
 
 export type RouteRuntime = ForwardRuntime | LocalRuntime;
 
 export function routeRuntime(route: Route, parts: RouteParts): RouteRuntime {
   const { action } = route;
-  if (action.kind !== 'forward') return { kind: 'local', action, responseOps: foldHeaderOps([route.responseHeaders]) };
+  const cors = route.cors && new CorsRules(route.cors);
+  if (action.kind !== 'forward') return { kind: 'local', action, responseOps: foldHeaderOps([route.responseHeaders]), cors };
   const choices = new Map<WeightedCluster, ClusterChoice>();
   for (const weighted of action.clusters) choices.set(weighted, clusterChoice(route, action, weighted, parts));
-  return { kind: 'forward', action, choices };
+  const retry = action.retry && new RetryRules(action.retry);
+  const kept = action.session?.destinations.map((weighted) => choices.get(weighted) ?? clusterChoice(route, action, weighted, parts)) ?? [];
+  const sessions = action.session && new Sessions(action.session, [...choices.values(), ...kept]);
+  return { kind: 'forward', action, choices, sessions, retry, cors };
+}
+
+function clusterOf(route: Route, index: number, { clusters }: RouteParts): ClusterRuntime {
+  const cluster = clusters[index];
+  if (cluster === undefined) throw new Error(`broken invariant: route ${route.name} names cluster ${index} of ${clusters.length}`);
+  return cluster;
+}
+
+function mirrorTargets(route: Route, mirrors: readonly Mirror[] | undefined, parts: RouteParts): readonly MirrorTarget[] | undefined {
+  return mirrors?.map(({ cluster, perMillion, marksHost }): MirrorTarget => ({
+    cluster: clusterOf(route, cluster, parts),
+    counters: parts.mirrorCounters(cluster),
+    perMillion,
+    marksHost,
+  }));
 }
 
 function clusterChoice(route: Route, action: ForwardAction, weighted: WeightedCluster, parts: RouteParts): ClusterChoice {
-  const cluster = parts.clusters[weighted.cluster];
-  if (cluster === undefined)
-    throw new Error(`broken invariant: route ${route.name} names cluster ${weighted.cluster} of ${parts.clusters.length}`);
-  const { release } = weighted;
+  const cluster = clusterOf(route, weighted.cluster, parts);
+  const { release, redirect } = weighted;
   const fallback = release?.fallback;
+  const responseOps = foldHeaderOps([weighted.responseHeaders, route.responseHeaders]);
+  const mirrors = weighted.mirrors === undefined ? action.mirrors : [...(action.mirrors ?? []), ...weighted.mirrors];
   return {
     weighted,
     cluster,
     // Cluster first, route after it: compile() has settled precedence by where it put each operation.
     requestOps: foldHeaderOps([weighted.requestHeaders, route.requestHeaders]),
-    responseOps: foldHeaderOps([weighted.responseHeaders, route.responseHeaders]),
+    responseOps,
     hostRewrite: weighted.hostRewrite ?? action.rewrite?.host,
+    rewrite: destinationRewrite(action, weighted),
+    mirrors: mirrorTargets(route, mirrors, parts),
+    redirect: redirect && { kind: 'local', action: redirect, responseOps, cors: undefined },
     observation: release?.observation === undefined ? undefined : parts.observe(release.observation),
     killSlot: (release?.killSwitch === undefined ? undefined : parts.killSlot(release.killSwitch)) ?? -1,
     fallback: fallback && clusterChoice(route, action, fallback, parts),
+    fallbackOn: release?.fallbackOn && new Set(release.fallbackOn),
   };
 }

@@ -9,31 +9,23 @@
  */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { EndpointRuntime } from './cluster-runtime.ts';
 import type { AfterTurn, DataPlaneContext } from './context.ts';
 import { Deadline } from './deadline-wheel.ts';
-import { ReadBuffers } from './read-buffers.ts';
-
-/** How a connection was lost. `unused`: before anything was written on it for the exchange that holds it. */
-export type UpstreamLoss = 'connect-failed' | 'connect-timeout' | 'unused' | 'ended' | 'reset';
-
-/** What an upstream connection tells the exchange that holds it. */
-export interface UpstreamUser {
-  /** It may be written to. */
-  onUpstreamReady(): void;
-  /** `bytes[0, end)`; they are overwritten after the call unless `buffers.areOwn` and they are lent. */
-  onUpstreamBytes(bytes: Buffer, end: number): void;
-  /** It can take more after a `write` that answered false. */
-  onUpstreamDrain(): void;
-  /** Gone; it has been closed. */
-  onUpstreamLost(loss: UpstreamLoss): void;
-}
+import { headerFor, whenGone, type ProxiedConnection } from './proxied-connection.ts';
+import { OWN_READS, ReadBuffers, type Reads } from './read-buffers.ts';
+import { resetSocket, type Tunnel } from './tunnel.ts';
+import type { ConnectionSettings, UpstreamLink, UpstreamLoss, UpstreamUser, WearLimits } from './upstream-link.ts';
 
 type State = 'connecting' | 'assigned' | 'busy' | 'idle' | 'closed';
 
-export class UpstreamConnection implements AfterTurn {
+export class UpstreamConnection implements UpstreamLink, AfterTurn {
   readonly endpoint: EndpointRuntime;
-  readonly buffers: ReadBuffers;
+  readonly buffers: Reads;
+  /** The only client it serves, where its endpoint has been told of one. */
+  readonly client: ProxiedConnection | undefined;
   /** When it went idle, on the context's clock. */
   idleSince = 0;
   /** Whether it carried an exchange before this one. */
@@ -42,33 +34,72 @@ export class UpstreamConnection implements AfterTurn {
   served = 0;
 
   readonly #context: DataPlaneContext;
+  /** Where it is counted; the same until it is closed, whatever becomes of the limits. */
+  readonly #breaker: CircuitBreaker | undefined;
+  readonly #openedAt: number;
   readonly #socket: Socket;
   readonly #deadline: Deadline;
   #state: State = 'connecting';
   #user: UpstreamUser | undefined;
+  /** Bytes pass as they are from here on; it is `#user` then. */
+  #tunnel: Tunnel | undefined;
+  readonly #isOpaque: boolean;
+  readonly #forgetClient: (() => void) | undefined;
 
-  /** Begins to connect on behalf of `user`. */
-  constructor(context: DataPlaneContext, endpoint: EndpointRuntime, user: UpstreamUser, connectTimeoutMs: number) {
+  /** Begins to connect on behalf of `user`. @param client  Whose request it is for. */
+  constructor(
+    context: DataPlaneContext,
+    endpoint: EndpointRuntime,
+    user: UpstreamUser,
+    settings: ConnectionSettings,
+    client: ProxiedConnection | undefined,
+  ) {
     this.#context = context;
     this.endpoint = endpoint;
+    this.#breaker = endpoint.breaker;
+    endpoint.connections++;
+    this.#openedAt = context.now();
     this.#user = user;
     this.#deadline = new Deadline(() => this.#onDeadline());
-    context.wheel.set(this.#deadline, context.now() + connectTimeoutMs);
+    context.wheel.set(this.#deadline, context.now() + settings.connectTimeoutMs);
     context.counters.add('upstreamConnectionsTotal', 1);
     context.counters.add('upstreamConnectionsActive', 1);
-    this.buffers = new ReadBuffers(context, (bytes, length) => this.#onBytes(bytes, length));
-    this.#socket = connect({
-      host: endpoint.address,
-      port: endpoint.port,
-      noDelay: true,
-      autoSelectFamily: false,
-      onread: this.buffers.onread,
-    });
-    this.#socket.on('connect', () => this.#onConnect());
+    const { address: host, port, tls } = endpoint;
+    const { keepAliveMs, proxyProtocol, isOpaque = false } = settings;
+    this.#isOpaque = isOpaque;
+    const keepAlive = keepAliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAliveMs };
+    const options = { ...keepAlive, host, port, noDelay: true, allowHalfOpen: true, autoSelectFamily: false };
+    const security = tls !== undefined && isOpaque ? withoutAlpn(tls) : tls;
+    if (proxyProtocol !== undefined && security !== undefined) {
+      // What is said of the client comes before the handshake, on a socket of its own; one above it knows no `onread`.
+      const socket = connect(options);
+      socket.write(headerFor(proxyProtocol, client));
+      this.buffers = OWN_READS;
+      this.#socket = connectTls({ ...security, socket });
+      this.#socket.on('data', (bytes: Buffer) => void this.#onBytes(bytes, bytes.length));
+    } else {
+      const buffers = new ReadBuffers(context, (bytes, length) => this.#onBytes(bytes, length));
+      this.buffers = buffers;
+      const reading = { ...options, onread: buffers.onread };
+      this.#socket = security === undefined ? connect(reading) : connectTls({ ...reading, ...security });
+      if (proxyProtocol !== undefined) this.#socket.write(headerFor(proxyProtocol, client));
+    }
+    this.client = proxyProtocol === undefined ? undefined : client;
+    this.#forgetClient = this.client && whenGone(this.client, () => this.#onClientGone());
+    this.#socket.on(tls === undefined ? 'connect' : 'secureConnect', () => this.#onConnect());
     this.#socket.on('drain', () => this.#user?.onUpstreamDrain());
-    this.#socket.on('end', () => this.#lose('ended'));
+    this.#socket.on('end', () => {
+      if (this.#tunnel === undefined) this.#lose('ended');
+      else this.#tunnel.onUpstreamEnd();
+    });
     this.#socket.on('error', () => this.#lose(this.#state === 'connecting' ? 'connect-failed' : 'reset'));
     this.#socket.on('close', () => this.#lose('reset'));
+  }
+
+  /** Whether the exchange it carries is its last, by the cluster's limits on a connection's exchanges and age. */
+  isWornOut({ maxRequestsPerConnection: most, maxConnectionMs }: WearLimits): boolean {
+    if (most > 0 && this.served + 1 >= most) return true;
+    return maxConnectionMs !== undefined && this.#context.now() - this.#openedAt >= maxConnectionMs;
   }
 
   get isIdle(): boolean {
@@ -90,9 +121,31 @@ export class UpstreamConnection implements AfterTurn {
     this.#user?.onUpstreamReady();
   }
 
+  /** It carries messages no more, and the end of one direction is not that of the other. */
+  becomeTunnel(tunnel: Tunnel): void {
+    this.#user = tunnel;
+    this.#tunnel = tunnel;
+  }
+
+  /** Nothing more is written; what the other side still says is read on. */
+  shutdown(): void {
+    this.#socket.end();
+  }
+
+  /** Closes it so that the other side can tell that this was not the end. */
+  reset(): void {
+    resetSocket(this.#socket);
+    this.close();
+  }
+
   /** @returns Whether more may be written at once; else `onUpstreamDrain` follows. */
   write(data: string | Uint8Array): boolean {
     return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data);
+  }
+
+  /** Written, and not yet taken by the operating system. */
+  get pendingBytes(): number {
+    return this.#socket.writableLength;
   }
 
   get hasPendingWrites(): boolean {
@@ -133,6 +186,7 @@ export class UpstreamConnection implements AfterTurn {
     this.#state = 'idle';
     this.idleSince = this.#context.now();
     this.endpoint.idle.push(this);
+    this.#breaker?.wake();
     this.#context.wheel.set(this.#deadline, this.idleSince + idleTimeoutMs);
   }
 
@@ -145,14 +199,23 @@ export class UpstreamConnection implements AfterTurn {
       if (position !== -1) this.endpoint.idle.splice(position, 1);
     }
     this.#state = 'closed';
+    this.endpoint.connections--;
     this.#context.wheel.remove(this.#deadline);
+    this.#forgetClient?.();
     this.#context.counters.add('upstreamConnectionsActive', -1);
     this.#socket.destroy();
+    // Last: whoever waits for it is woken.
+    this.#breaker?.release('connections');
   }
 
   #onConnect(): void {
     if (this.#state !== 'connecting') return;
     this.#context.wheel.clear(this.#deadline);
+    if (this.#isOpaque) {
+      this.#state = 'busy';
+      this.#user?.onUpstreamReady();
+      return;
+    }
     this.#state = 'assigned';
     this.#context.afterTurn(this);
   }
@@ -170,6 +233,11 @@ export class UpstreamConnection implements AfterTurn {
     return this.#state === 'busy';
   }
 
+  /** Nobody will use it again. While it is busy its exchange sees to it. */
+  #onClientGone(): void {
+    if (this.#state === 'idle') this.close();
+  }
+
   #onDeadline(): void {
     if (this.#state === 'connecting') this.#lose('connect-timeout');
     else if (this.#state === 'idle') this.close();
@@ -182,4 +250,9 @@ export class UpstreamConnection implements AfterTurn {
     this.close();
     user?.onUpstreamLost(told);
   }
+}
+
+/** What is inside is not for us to say. */
+function withoutAlpn({ ALPNProtocols: _none, ...tls }: ConnectionOptions): ConnectionOptions {
+  return tls;
 }

@@ -4,6 +4,7 @@ import { StatsWriter } from '../telemetry/shared-stats.ts';
 import { DataPlane } from './data-plane.ts';
 import { ListenError } from './options.ts';
 import type { BoundListener } from './options.ts';
+import { fromPieces, type TablePiece } from './table-pieces.ts';
 import type { WorkerCommand, WorkerReply, WorkerStart } from './worker-messages.ts';
 
 const port = parentPort;
@@ -17,14 +18,27 @@ const onInternalError = (error: unknown): void =>
 const plane = new DataPlane({
   settings: start.settings,
   stats: new StatsWriter(start.worker, start.workers),
+  worker: start.worker,
   unroutedSlot: start.unroutedSlot,
   onInternalError,
+  onAccessLines: (lines) => reply({ kind: 'accessLines', lines }),
+  onSpans: (spans) => reply({ kind: 'spans', spans }),
 });
 
-async function carryOut(command: Exclude<WorkerCommand, { kind: 'activeRequests' }>): Promise<readonly BoundListener[]> {
+let pieces: TablePiece[] = [];
+
+async function carryOut(
+  command: Exclude<WorkerCommand, { kind: 'activeRequests' | 'accessTaken' | 'spansTaken' }>,
+): Promise<readonly BoundListener[]> {
   switch (command.kind) {
-    case 'prepare':
-      return plane.prepare(command.update);
+    case 'piece':
+      pieces.push(command.piece);
+      return [];
+    case 'prepare': {
+      const table = fromPieces(command.update.table, pieces);
+      pieces = [];
+      return plane.prepare({ ...command.update, table });
+    }
     case 'commit':
       plane.commit();
       return [];
@@ -41,6 +55,14 @@ async function carryOut(command: Exclude<WorkerCommand, { kind: 'activeRequests'
 }
 
 port.on('message', (command: WorkerCommand) => {
+  if (command.kind === 'accessTaken') {
+    plane.accessTaken(command.chars, command.dropped);
+    return;
+  }
+  if (command.kind === 'spansTaken') {
+    plane.spansTaken(command.count);
+    return;
+  }
   const { id } = command;
   if (command.kind === 'activeRequests') {
     reply({ kind: 'count', id, count: plane.activeRequests(command.address, command.port) });

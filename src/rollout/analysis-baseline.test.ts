@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { bucketFloorMs, bucketIndex } from '../telemetry/histogram.ts';
-import { decay, LatencyOutlook, newBaseline, predictedFailing, remember, rememberLatency, trafficPerS } from './analysis-baseline.ts';
+import {
+  decay,
+  knownTrafficPerS,
+  LatencyOutlook,
+  newBaseline,
+  predictedFailing,
+  remember,
+  rememberLatency,
+  trafficPerS,
+} from './analysis-baseline.ts';
 import type { Baseline } from './analysis-baseline.ts';
 import { renewThresholds } from './analysis-bets.ts';
 import { DEFAULT_ANALYSIS, QUANTILES } from './analysis-spec.ts';
@@ -63,6 +72,41 @@ describe('baseline', () => {
     const outlook = new LatencyOutlook();
     outlook.look(baseline);
     expect(outlook.usualAbove(bucketIndex(10))).toBeCloseTo(0.25, 6);
+  });
+});
+
+describe('with few requests', () => {
+  /** @param everyS One request of stable in so many seconds, looked at every second. */
+  function hours(count: number, everyS: number): Baseline {
+    const baseline = newBaseline();
+    for (let second = 0; second < 3600 * count; second++) {
+      decay(baseline, 1000, 300_000, 15_000);
+      if (second % everyS !== 0) continue;
+      const tally = new LatencyTally();
+      tally.add(bucketIndex(80), 1);
+      remember(baseline, 1, 0);
+      rememberLatency(baseline, tally);
+      baseline.traffic++;
+    }
+    return baseline;
+  }
+
+  test('the memory lasts for requests instead of minutes: latency is known after an hour at 36 requests an hour', () => {
+    const outlook = new LatencyOutlook();
+    outlook.look(hours(1, 100));
+    expect(outlook.ready).toBe(true);
+    expect(hours(48, 100).requests).toBeGreaterThan(1000);
+  });
+
+  test('the traffic is known from 20 requests on, and follows when it falls', () => {
+    expect(knownTrafficPerS(hours(0.1, 60))).toBeUndefined();
+    const baseline = seconds(newBaseline(), 3600, 0);
+    expect(knownTrafficPerS(baseline)).toBeCloseTo(100, 6);
+    for (let second = 0; second < 12 * 3600; second++) {
+      decay(baseline, 1000, 300_000, 15_000);
+      if (second % 36 === 0) baseline.traffic++;
+    }
+    expect(trafficPerS(baseline)).toBeLessThan(0.06);
   });
 });
 

@@ -2,7 +2,8 @@
  * What stable is like: how often it fails, how slow it is, and what goes on just now.
  *
  * Two exponentially decaying memories, minutes and seconds, of stable's requests. They only steer the bets: a prediction that is off costs
- * power, never validity, as long as it is made from past ticks. Histograms decay forward (Cormode, Shkapenyuk, Srivastava, Xu, *Forward decay*,
+ * power, never validity, as long as it is made from past ticks. Where requests are few minutes hold too little to know anything by, so the long
+ * memory lasts for as many requests as it takes instead; how long that is follows from the traffic so far, whatever became of the requests. Histograms decay forward (Cormode, Shkapenyuk, Srivastava, Xu, *Forward decay*,
  * ICDE 2009): instead of shrinking 1,600 buckets at every tick, new counts are worth more.
  */
 import { BUCKETS } from '../telemetry/histogram.ts';
@@ -32,6 +33,12 @@ interface DecayedHistogram {
 
 /** Requests the long memory is worth beside the short one: with less than that in 15 seconds, the usual rate has the say. */
 const USUAL_REQUESTS = 200;
+/** The long memory's half-life is never shorter than so many requests of both arms take: enough to know a p99 by. */
+const MEMORY_REQUESTS = 3000;
+/** The same for the traffic itself, which may change sooner: known to a tenth. */
+const TRAFFIC_REQUESTS = 200;
+/** Fewer requests say nothing about the traffic. */
+const KNOWN_REQUESTS = 20;
 /** Half a failure in 500 requests, so that a stable version that has never failed is not taken for one that cannot. */
 const PRIOR_FAILURES = 0.5;
 const PRIOR_REQUESTS = 500;
@@ -58,17 +65,20 @@ function newHistogram(): DecayedHistogram {
   return { counts: new Float64Array(BUCKETS), gain: 1, total: 0 };
 }
 
-/** Lets time pass. Comes before what was counted in that time. */
+/** Lets time pass. Comes before what was counted in that time. @param halfLifeMs Of the long memory, where there is traffic enough. */
 export function decay(baseline: Baseline, durationMs: number, halfLifeMs: number, recentHalfLifeMs: number): void {
-  const usual = 2 ** (-durationMs / halfLifeMs);
+  const perMs = trafficPerS(baseline) / 1000;
+  const halfLives = durationMs / Math.max(halfLifeMs, MEMORY_REQUESTS / perMs);
+  const usual = 2 ** -halfLives;
+  const traffic = 2 ** (-durationMs / Math.max(halfLifeMs, TRAFFIC_REQUESTS / perMs));
   const recent = 2 ** (-durationMs / recentHalfLifeMs);
   baseline.requests *= usual;
   baseline.failures *= usual;
-  baseline.traffic *= usual;
-  baseline.trafficMs = baseline.trafficMs * usual + durationMs;
+  baseline.traffic *= traffic;
+  baseline.trafficMs = baseline.trafficMs * traffic + durationMs;
   baseline.recentRequests *= recent;
   baseline.recentFailures *= recent;
-  raiseGain(baseline.latency, durationMs / halfLifeMs);
+  raiseGain(baseline.latency, halfLives);
   raiseGain(baseline.recentLatency, durationMs / recentHalfLifeMs);
 }
 
@@ -115,6 +125,16 @@ export function predictedFailing(baseline: Baseline): number {
   return within((baseline.recentFailures + USUAL_REQUESTS * usual) / (baseline.recentRequests + USUAL_REQUESTS));
 }
 
+/** The same by the long memory alone: what goes on just now will not last for hours. */
+export function usualFailing(baseline: Baseline): number {
+  return within((baseline.failures + PRIOR_FAILURES) / (baseline.requests + PRIOR_REQUESTS));
+}
+
+/** Requests a second, both arms; undefined while there were too few to say. */
+export function knownTrafficPerS(baseline: Baseline): number | undefined {
+  return baseline.traffic < KNOWN_REQUESTS ? undefined : trafficPerS(baseline);
+}
+
 /** Requests a second, both arms. */
 export function trafficPerS(baseline: Baseline): number {
   return baseline.trafficMs > 0 ? (1000 * baseline.traffic) / baseline.trafficMs : 0;
@@ -135,7 +155,7 @@ export class LatencyOutlook {
   /** Takes the baseline as it is now. @param fromBucket  Buckets below are not asked for, and keep what they had. */
   look(baseline: Baseline, fromBucket = 0): void {
     const { latency, recentLatency } = baseline;
-    this.ready = latency.total / latency.gain >= 20;
+    this.ready = latency.total / latency.gain >= KNOWN_REQUESTS;
     this.#recentTotal = recentLatency.total / recentLatency.gain;
     const usualScale = latency.total > 0 ? 1 / latency.total : 0;
     const recentScale = 1 / recentLatency.gain;

@@ -9,9 +9,10 @@
  * needs stable to be slow seldom, advance needs it to be slow at times).
  */
 import { timesOdds } from '../stats/bernoulli.ts';
-import { labelBet } from '../stats/label-bet.ts';
+import { type LabelBet, labelBet } from '../stats/label-bet.ts';
 import { bucketFloorMs, bucketIndex } from '../telemetry/histogram.ts';
-import { LatencyOutlook, predictedFailing } from './analysis-baseline.ts';
+import { knownTrafficPerS, LatencyOutlook, predictedFailing, usualFailing } from './analysis-baseline.ts';
+import { type Ask, askWithin } from './analysis-patience.ts';
 import { QUANTILES, RELAX_LEVELS } from './analysis-spec.ts';
 import type { AnalysisSpec } from './analysis-spec.ts';
 import { advanceFrom, ERROR_ODDS, LATENCY_ODDS, LEVELS, rollbackFrom } from './analysis-state.ts';
@@ -47,6 +48,10 @@ export function renewThresholds(state: AnalysisState): void {
   outlook.look(state.baseline);
   plan.weight = 0;
   plan.latencyReady = outlook.ready ? 1 : 0;
+  const perS = knownTrafficPerS(state.baseline);
+  const errors = stage.number === 0 ? undefined : askOfErrors(spec, stage, usualFailing(state.baseline), perS);
+  plan.levels.fill(0);
+  plan.levels[0] = errors?.level ?? 0;
   if (!outlook.ready) return;
   plan.recentRequests = state.baseline.recentLatency.total / state.baseline.recentLatency.gain;
   for (const [i, quantile] of QUANTILES.entries()) {
@@ -59,7 +64,37 @@ export function renewThresholds(state: AnalysisState): void {
       const margin = stage.nextWeight > 0 ? latencyMargin(spec, stage.nextWeight, level) : LARGEST_LATENCY_MARGIN;
       plan.advanceBucket[level * QUANTILES.length + i] = Math.max(0, bucketIndex(bucketFloorMs(before + 1) * margin) - 1);
     }
+    const usual = LatencyOutlook.blend(outlook.usualAbove(before), 0, 0);
+    const betAt = (level: number): LabelBet => {
+      const shifted = LatencyOutlook.blend(outlook.usualAbove(plan.advanceBucket[level * QUANTILES.length + i] ?? 0), 0, 0);
+      return notSlowerBet(stage.weight, usual, shifted);
+    };
+    plan.levels[1 + i] = errors === undefined ? 0 : askWithin(spec, stage.weight, perS, betAt, errors.ms).level;
   }
+}
+
+/** What is asked of the error rate in a stage. @param failing Stable's share. @param perS Requests a second, as far as known. */
+export function askOfErrors(spec: AnalysisSpec, stage: Shares, failing: number, perS: number | undefined): Ask {
+  return askWithin(spec, stage.weight, perS, (level) => noRiseBet(spec, stage, failing, level));
+}
+
+interface Shares {
+  readonly weight: number;
+  readonly nextWeight: number;
+}
+
+/** The bet that a canary is as good as stable, against one whose failing share is larger by the margin of a level. */
+function noRiseBet(spec: AnalysisSpec, { weight, nextWeight }: Shares, failing: number, level: number): LabelBet {
+  return labelBet(weight, failing, failing, 1, reachableMargin(spec, nextWeight, failing, level));
+}
+
+function reachableMargin(spec: AnalysisSpec, nextWeight: number, failing: number, level: number): number {
+  return Math.min(errorMargin(spec, nextWeight, level), LARGEST_ERROR_MARGIN * (1 - failing));
+}
+
+/** The same for latency. @param usual Share of requests above stable's threshold. @param shifted Share above the canary's, were it as fast. */
+function notSlowerBet(weight: number, usual: number, shifted: number): LabelBet {
+  return labelBet(weight, usual, Math.min(shifted, 0.99 * usual), 1, 0);
 }
 
 function setThreshold(plan: BetPlan, at: number, bucket: number): void {
@@ -110,7 +145,7 @@ function betOnErrors(state: AnalysisState, weight: number, failing: number): voi
   rollback.bets.set(labelBet(weight, stable, broken, slope, offset), 4 * ERROR_ODDS.length);
   if (stage.nextWeight === 0) return;
   for (let level = 0; level < LEVELS; level++) {
-    const margin = Math.min(errorMargin(spec, stage.nextWeight, level), LARGEST_ERROR_MARGIN * (1 - failing));
+    const margin = reachableMargin(spec, stage.nextWeight, failing, level);
     const at = 4 * advanceFrom(level, 0);
     advance.bets.set(labelBet(weight, failing, failing, 1, margin), at);
     advance.bets.set(labelBet(weight, failing, failing + margin / 3, 1, margin), at + 4);
@@ -131,7 +166,7 @@ function betOnLatency(state: AnalysisState, weight: number, quantile: number): v
   for (let level = 0; level < LEVELS; level++) {
     const shifted = Math.min(outlook.above(plan.advanceBucket[level * QUANTILES.length + quantile] ?? 0), 0.99 * usual);
     const at = 4 * advanceFrom(level, 1 + quantile);
-    advance.bets.set(labelBet(weight, usual, shifted, 1, 0), at);
+    advance.bets.set(notSlowerBet(weight, usual, shifted), at);
     advance.bets.set(labelBet(weight, usual, Math.sqrt(shifted * usual), 1, 0), at + 4);
   }
 }

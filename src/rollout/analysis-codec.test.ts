@@ -52,13 +52,29 @@ describe('writing an analysis down', () => {
   });
 });
 
+test('a state of version 1, which knew no levels, goes on with the same evidence', () => {
+  const { state } = rollout(300, () => false);
+  const saved: unknown = JSON.parse(encodeAnalysis(state));
+  if (!isObject(saved) || !isObject(saved['plan'])) throw new Error('expected an object');
+  const { blockSlot: _slot, blockRequests: _requests, plan, ...old } = saved;
+  const { levels: _levels, ...oldPlan } = isObject(plan) ? plan : {};
+  const revived = decodeAnalysis(JSON.stringify({ ...old, version: 1, plan: oldPlan }), DEFAULT_ANALYSIS);
+  expect(decide(revived)).toEqual(decide(state));
+  expect(revived.rollback).toEqual(state.rollback);
+  expect([revived.block, revived.blockSlot]).toEqual([29, 29]);
+});
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
 describe('what is not a state', () => {
   const good = encodeAnalysis(rollout(5, () => false).state);
 
   test.each([
     ['cut off', good.slice(0, -20), 'expected JSON'],
     ['no object', '[1]', 'expected an object'],
-    ['another version', good.replace('"version":1', '"version":0'), 'version: expected 1, found 0'],
+    ['another version', good.replace('"version":2', '"version":0'), 'version: expected 2, found 0'],
     ['a field missing', good.replace('"elapsedMs"', '"elapsed"'), 'elapsed: unknown field'],
     ['a text for a number', good.replace(/"elapsedMs":\d+/, '"elapsedMs":"5"'), 'elapsedMs: expected a number'],
     ['a number that JSON turned into null', good.replace(/"elapsedMs":\d+/, '"elapsedMs":null'), 'elapsedMs: expected a number'],

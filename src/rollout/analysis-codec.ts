@@ -4,12 +4,12 @@
  * JSON with every double written so that it reads back as the same double; arrays that are mostly zero as index-value pairs. Reading checks
  * the text against the shape of a new state: a field too many, too few, or of another length is an error with its path, never a guess.
  */
-import { newAnalysis } from './analysis-state.ts';
+import { METRICS, newAnalysis } from './analysis-state.ts';
 import type { AnalysisState } from './analysis-state.ts';
 import type { AnalysisSpec } from './analysis-spec.ts';
 
-/** Raised whenever a state of an older shape can no longer be read. */
-const VERSION = 1;
+/** 2: blocks last for requests, too, and levels follow from the traffic. A state of version 1 is brought up to it. */
+const VERSION = 2;
 
 /** Not a state of this version: damaged, or another Serin's. The message says where. */
 export class StateError extends Error {
@@ -29,7 +29,7 @@ export function encodeAnalysis(state: AnalysisState): string {
  */
 export function decodeAnalysis(text: string, spec: AnalysisSpec): AnalysisState {
   const state = newAnalysis(spec);
-  const data = parse(text);
+  const data = upgraded(parse(text));
   if (data['version'] !== VERSION)
     throw new StateError(`analysis state: version: expected ${VERSION}, found ${JSON.stringify(data['version'])}`);
   const { version: _version, ...numbers } = data;
@@ -37,6 +37,13 @@ export function decodeAnalysis(text: string, spec: AnalysisSpec): AnalysisState 
   restore(target, numbers, '');
   // Leaves on the top level are numbers, copied by value.
   return Object.assign(state, target);
+}
+
+/** Version 1: blocks were slots of time, and no level was chosen before the next of them. */
+function upgraded(data: Record<string, unknown>): Record<string, unknown> {
+  const { plan, block } = data;
+  if (data['version'] !== 1 || !isRecord(plan)) return data;
+  return { ...data, version: VERSION, blockSlot: block, blockRequests: 0, plan: { ...plan, levels: { length: METRICS, pairs: [] } } };
 }
 
 function compact(values: Float64Array): unknown {

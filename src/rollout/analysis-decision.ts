@@ -78,23 +78,19 @@ export function certifiedLevel(state: AnalysisState, metric: number): number | u
   return undefined;
 }
 
-/** Level that suffices by now: the longer a stage lasts, the larger the regression one is content to have ruled out. */
-export function sufficientLevel(state: AnalysisState): number {
-  const stageMs = state.elapsedMs - state.stage.beganMs;
-  let level = 0;
-  for (let next = 1; next < LEVELS; next++) {
-    if (stageMs >= (state.spec.relaxAfterMs[next] ?? Number.POSITIVE_INFINITY)) level = next;
-  }
-  return level;
+/** Level that suffices at the present traffic (analysis-patience.ts). */
+export function sufficientLevel({ plan }: AnalysisState, metric: number): number {
+  return plan.levels[metric] ?? 0;
+}
+
+/** Whether enough is ruled out of a metric to go on. */
+export function isMetricCleared(state: AnalysisState, metric: number): boolean {
+  const certified = certifiedLevel(state, metric);
+  return certified !== undefined && certified <= sufficientLevel(state, metric);
 }
 
 function isCleared(state: AnalysisState): boolean {
-  const sufficient = sufficientLevel(state);
-  for (let metric = 0; metric < METRICS; metric++) {
-    if (!isObservable(state, metric)) continue;
-    const certified = certifiedLevel(state, metric);
-    if (certified === undefined || certified > sufficient) return false;
-  }
+  for (let metric = 0; metric < METRICS; metric++) if (isObservable(state, metric) && !isMetricCleared(state, metric)) return false;
   return true;
 }
 

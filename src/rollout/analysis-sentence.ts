@@ -2,8 +2,9 @@
  * The verdict in words. Every sentence carries the numbers it rests on: how many requests, what effect, which interval.
  */
 import { advanceEvidence, metricEvidence } from './analysis.ts';
-import { certifiedLevel, isObservable, sufficientLevel } from './analysis-decision.ts';
+import { isMetricCleared, isObservable, sufficientLevel } from './analysis-decision.ts';
 import type { Ruling } from './analysis-decision.ts';
+import { RELAX_LEVELS } from './analysis-spec.ts';
 import { METRICS } from './analysis-state.ts';
 import type { AnalysisState } from './analysis-state.ts';
 import type { MetricReport } from './analysis-verdict.ts';
@@ -26,6 +27,8 @@ const METRIC_WORDS: Readonly<Record<MetricReport['name'], string>> = {
   p99: 'p99 latency',
   latency: 'latency overall',
 };
+
+const METRIC_NAMES = ['errors', 'p50', 'p90', 'p99'] as const;
 
 /** One metric, whatever the decision. */
 export function metricSentence(report: Omit<MetricReport, 'sentence'>): string {
@@ -77,10 +80,11 @@ export function reasonSentence(
         ? `on hold: no canary requests since the weight was set to ${percent(stage.weight)}; without traffic a release neither passes nor fails`
         : `on hold: no canary requests for ${time(stage.silentMs)}; without traffic a release neither passes nor fails`;
     case 'undecided':
-      return `on hold: undecided after ${time(state.elapsedMs - stage.beganMs)} at ${percent(stage.weight)}; ${missing(state, reports)}`;
+      return `on hold: undecided after ${time(state.elapsedMs - stage.beganMs)} at ${percent(stage.weight)}; ${missing(state, reports)}${concession(state)}`;
     case 'cleared': {
       const errors = reports[0];
-      return `safe to go to ${next}: ${errors?.sentence ?? ''}; chance of going on with a regression that large is at most ${percent(spec.advanceRisk)}`;
+      const seen = errors === undefined ? '' : `${METRIC_WORDS.errors}: ${compared(errors)}; `;
+      return `safe to go to ${next}: ${ruledOut(state, reports)}; ${seen}chance of going on with a regression that large is at most ${percent(spec.advanceRisk)}`;
     }
     case 'minimum-time':
       return `holding at ${percent(stage.weight)}: ${time(stage.minimumMs - (state.elapsedMs - stage.beganMs))} of this step's minimum time left`;
@@ -91,8 +95,29 @@ export function reasonSentence(
     case 'gathering':
       return stage.number === 0
         ? 'waiting for the first step'
-        : `gathering evidence at ${percent(stage.weight)}: ${missing(state, reports)}${etaMs === undefined ? '' : `; about ${time(etaMs)} to go if the canary is as good as stable`}`;
+        : `gathering evidence at ${percent(stage.weight)}: ${missing(state, reports)}${concession(state)}${etaMs === undefined ? '' : `; about ${time(etaMs)} to go if the canary is as good as stable`}`;
   }
+}
+
+/** What a cleared step has proved, whatever it was asked for: the smallest regressions that are ruled out, and what nobody could judge. */
+export function ruledOut(state: AnalysisState, reports: readonly MetricReport[]): string {
+  const proved = reports.filter(({ name, isObservable: judged }) => judged && (name === 'errors' || name === 'latency'));
+  const sizes = proved.flatMap((report) => (report.ruledOut === undefined ? [] : [size(report.name, report.ruledOut)]));
+  const unseen = reports.filter(({ name, isObservable: judged }) => !judged && name !== 'latency').map(({ name }) => METRIC_WORDS[name]);
+  return [
+    `${sizes.join(' and ')} ${sizes.length === 1 ? 'is' : 'are'} ruled out${concession(state)}`,
+    ...(unseen.length === 0 ? [] : [`${unseen.join(', ')}: too little traffic to judge`]),
+  ].join('; ');
+}
+
+/** That more than the budget suffices, and why. */
+function concession(state: AnalysisState): string {
+  const parts = METRIC_NAMES.flatMap((name, metric) => {
+    const times = RELAX_LEVELS[sufficientLevel(state, metric)] ?? 1;
+    return times === 1 || !isObservable(state, metric) ? [] : [`${times} times for the ${METRIC_WORDS[name]}`];
+  });
+  if (parts.length === 0) return '';
+  return ` (a multiple of the budget suffices: ${parts.join(', ')}; less would take longer than relax allows at this traffic)`;
 }
 
 /** Metric with the most evidence for a rollback. */
@@ -104,12 +129,11 @@ function strongest(state: AnalysisState): number {
 
 /** What keeps the step from being cleared: the required metric with the least evidence. */
 function missing(state: AnalysisState, reports: readonly MetricReport[]): string {
-  const level = sufficientLevel(state);
+  const clearance = (metric: number): number => advanceEvidence(state, sufficientLevel(state, metric), metric);
   let least: number | undefined;
   for (let metric = 0; metric < METRICS; metric++) {
-    const certified = certifiedLevel(state, metric);
-    if (!isObservable(state, metric) || (certified !== undefined && certified <= level)) continue;
-    if (least === undefined || advanceEvidence(state, level, metric) < advanceEvidence(state, level, least)) least = metric;
+    if (!isObservable(state, metric) || isMetricCleared(state, metric)) continue;
+    if (least === undefined || clearance(metric) < clearance(least)) least = metric;
   }
   const report = least === undefined ? undefined : reports[least];
   if (report === undefined) return 'every metric is cleared';

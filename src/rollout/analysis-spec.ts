@@ -26,14 +26,17 @@ export interface AnalysisSpec {
   readonly suspicion: number;
   /** Latencies of a version that has just started say nothing about it: both sides' are left out for so long. */
   readonly warmupMs: number;
-  /** How often predictions and thresholds are renewed, and how often the evidence gets a new start. */
+  /** How often predictions and thresholds are renewed, and how often the evidence gets a new start; later where requests are few (analysis.ts). */
   readonly blockMs: number;
-  /** Memory of stable's usual behaviour. */
+  /** Memory of stable's usual behaviour; longer where requests are few (analysis-baseline.ts). */
   readonly baselineHalfLifeMs: number;
   /** Memory of what goes on just now: an outage that hits both sides must weaken the bets at once. */
   readonly recentHalfLifeMs: number;
-  /** After so long in one step, twice, four times, ten times the budget suffices to go on. Entry 0 is the budget itself. */
-  readonly relaxAfterMs: readonly [number, number, number, number];
+  /**
+   * Where ruling out the budget would take a step longer than this at the present traffic, ruling out a multiple of it suffices to go on, for which it
+   * may take that many times as long (analysis-patience.ts). 0: never more than the budget.
+   */
+  readonly patienceMs: number;
   /** Steps the rollout is going to take; the evidence gets a new start at each. */
   readonly plannedStages: number;
   /** The unit the arm is drawn for. */
@@ -45,7 +48,7 @@ export interface AnalysisSpec {
 /** Latency is judged at these quantiles of stable's distribution. */
 export const QUANTILES = [0.5, 0.9, 0.99] as const;
 
-/** Multiples of the budget that are tested beside the budget itself. */
+/** Multiples of the budget that are tested; the first is the budget itself. */
 export const RELAX_LEVELS = [1, 2, 4, 10] as const;
 
 const MINUTE_MS = 60_000;
@@ -64,7 +67,8 @@ export const DEFAULT_ANALYSIS: AnalysisSpec = {
   blockMs: 10_000,
   baselineHalfLifeMs: 5 * MINUTE_MS,
   recentHalfLifeMs: 15_000,
-  relaxAfterMs: [0, 30 * MINUTE_MS, 60 * MINUTE_MS, 120 * MINUTE_MS],
+  // Where stable fails 1 %: rules out 5 points at 100 requests an hour, 2 at 6 a minute, 1 at 1 a second, and the budget from 5 a second on.
+  patienceMs: 45 * MINUTE_MS,
   plannedStages: 4,
   assignment: 'request',
   designEffect: 2,

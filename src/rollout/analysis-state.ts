@@ -28,7 +28,7 @@ export const ERROR_ODDS: readonly number[] = [1.12, 1.3, 1.6, 2.2, 4, 10, 40];
 export const LATENCY_ODDS: readonly number[] = [1.15, 1.4, 2, 4, 15];
 const ERROR_COMPONENTS = ERROR_ODDS.length + 1;
 const LATENCY_COMPONENTS = LATENCY_ODDS.length;
-const ROLLBACK_COMPONENTS = ERROR_COMPONENTS + QUANTILES.length * LATENCY_COMPONENTS;
+export const ROLLBACK_COMPONENTS = ERROR_COMPONENTS + QUANTILES.length * LATENCY_COMPONENTS;
 
 /** Alternatives of the advance test, per metric and level: no regression at all, and one well inside the margin. */
 export const ADVANCE_ALTERNATIVES = 2;
@@ -80,6 +80,8 @@ export interface BetPlan {
   /** By test and quantile: decayed count of stable's slow requests, short memory; kept up tick by tick. */
   readonly recentSlow: Float64Array;
   recentRequests: number;
+  /** By metric: the level (position in RELAX_LEVELS) that suffices to go on, at this traffic. */
+  readonly levels: Float64Array;
   /** By test and quantile: the rate the bets were laid with. */
   readonly slow: Float64Array;
 }
@@ -126,8 +128,12 @@ export interface AnalysisState {
   started: number;
   /** Observed time since the start. */
   elapsedMs: number;
-  /** Last block whose mass was put in. */
+  /** Blocks begun, less 1: the last whose mass was put in. */
   block: number;
+  /** Which of the spec's `blockMs` since the start it began in. */
+  blockSlot: number;
+  /** Requests of both arms since then. */
+  blockRequests: number;
   /** Mass of the changepoint mixture not yet put in; the same for every component. */
   unspent: number;
   readonly baseline: Baseline;
@@ -159,6 +165,8 @@ export function newAnalysis(spec: AnalysisSpec): AnalysisState {
     started: 0,
     elapsedMs: 0,
     block: -1,
+    blockSlot: -1,
+    blockRequests: 0,
     unspent: 1,
     baseline: newBaseline(),
     plan: {
@@ -171,6 +179,7 @@ export function newAnalysis(spec: AnalysisSpec): AnalysisState {
       usualSlow: new Float64Array(2 * quantiles),
       recentSlow: new Float64Array(2 * quantiles),
       recentRequests: 0,
+      levels: new Float64Array(METRICS),
       slow: new Float64Array(2 * quantiles),
     },
     stage: {

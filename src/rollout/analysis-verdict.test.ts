@@ -35,15 +35,38 @@ describe('verdict', () => {
     const found = verdict(ticks(started(0.5, 1), 120, 0.5, arm(200, 2), arm(200, 2)));
     expect(found).toMatchObject({ decision: 'safe', cause: 'cleared', rollbackAt: 100 });
     expect(found.reason).toBe(
-      'safe to go to 100 %: error rate: canary 1 % of 24,000 requests, stable 1 % of 24,000, difference +0 points (95 % interval -0.3 to +0.3); ' +
-        'a rise of 0.5 points or more is ruled out; chance of going on with a regression that large is at most 5 %',
+      'safe to go to 100 %: a rise of 0.5 points or more and being 20 % slower or more are ruled out; ' +
+        'error rate: canary 1 % of 24,000 requests, stable 1 % of 24,000, difference +0 points (95 % interval -0.3 to +0.3); ' +
+        'chance of going on with a regression that large is at most 5 %',
     );
+    expect(found.proved).toBe('a rise of 0.5 points or more and being 20 % slower or more are ruled out');
     expect(found.metrics.map((metric) => metric.name)).toEqual(['errors', 'p50', 'p90', 'p99', 'latency']);
     for (const metric of found.metrics.slice(1)) {
       expect(metric.ruledOut).toBeCloseTo(0.2, 9);
       expect(metric.effect).toBeCloseTo(0, 2);
       expect(metric.interval?.low).toBeLessThanOrEqual(0);
     }
+  });
+
+  test('of a good release with little traffic says how much less was asked for, and what nobody could judge', () => {
+    const state = newAnalysis({ ...DEFAULT_ANALYSIS, warmupMs: 0 });
+    const hours = (count: number, weight: number, stable: ArmCounts, canary: ArmCounts): void => {
+      for (let i = 0; i < 60 * count; i++) observe(state, { durationMs: 60_000, strata: [{ weight, stable, canary }] });
+    };
+    hours(10, 0, arm(2, 0.02), arm(0));
+    startCanary(state);
+    beginStage(state, { weight: 0.5, nextWeight: 1, minimumMs: 0 });
+    hours(0.5, 0.5, arm(1, 0.01), arm(1, 0.01));
+    expect(verdict(state).reason).toMatch(
+      /^gathering evidence at 50 %: .* is not ruled out yet after 30 canary requests \(a multiple of the budget suffices: 10 times for the error rate, .*; less would take longer than relax allows at this traffic\); about [\d.]+ (min|h) to go/,
+    );
+    hours(11.5, 0.5, arm(1, 0.01), arm(1, 0.01));
+    const { decision, proved, metrics } = verdict(state);
+    expect(decision).toBe('safe');
+    expect(metrics[0]?.ruledOut).toBeGreaterThan(0.005);
+    expect(proved).toMatch(
+      /^a rise of \d points or more and being \d+ % slower or more are ruled out \(a multiple .*\); p99 latency: too little traffic to judge$/,
+    );
   });
 
   test('of failures says how many, how much and what kind', () => {

@@ -9,9 +9,9 @@ import type { Estimate } from '../stats/risk-difference.ts';
 import { bucketMiddleMs, BUCKETS } from '../telemetry/histogram.ts';
 import { trafficPerS } from './analysis-baseline.ts';
 import { errorMargin, latencyMargin } from './analysis-bets.ts';
-import { certifiedLevel, decide, isObservable, sufficientLevel } from './analysis-decision.ts';
+import { certifiedLevel, decide, isMetricCleared, isObservable, sufficientLevel } from './analysis-decision.ts';
 import type { Cause, Decision } from './analysis-decision.ts';
-import { metricSentence, reasonSentence } from './analysis-sentence.ts';
+import { metricSentence, reasonSentence, ruledOut } from './analysis-sentence.ts';
 import { QUANTILES } from './analysis-spec.ts';
 import { advanceFrom, METRICS } from './analysis-state.ts';
 import type { AnalysisState } from './analysis-state.ts';
@@ -37,7 +37,7 @@ export interface MetricReport {
   readonly effect: number | undefined;
   /** Of the effect; holds at every look, at 95 %, under the assumptions of risk-difference.ts. */
   readonly interval: Interval | undefined;
-  /** Regression that must be ruled out before the next weight, in units of the effect. Grows with the time spent in the stage. */
+  /** Regression that must be ruled out before the next weight, in units of the effect. The larger, the less traffic there is. */
   readonly margin: number;
   /** Smallest regression that has been ruled out in this stage. */
   readonly ruledOut: number | undefined;
@@ -65,6 +65,8 @@ export interface Verdict {
   readonly etaMs: number | undefined;
   /** One sentence: what and why. */
   readonly reason: string;
+  /** Of a safe decision: what it has proved, a part of a sentence. */
+  readonly proved?: string;
 }
 
 /** Chance that an interval shown ever misses. */
@@ -90,6 +92,7 @@ export function verdict(state: AnalysisState): Verdict {
     shareEvidence: expCapped(mismatchEvidence(state)),
     etaMs,
     reason: reasonSentence(state, ruling, reports, etaMs),
+    ...(ruling.decision === 'safe' ? { proved: ruledOut(state, reports) } : {}),
   };
 }
 
@@ -107,10 +110,10 @@ function errorReport(state: AnalysisState): Draft {
     canary: canary.requests > 0 ? canary.failures / canary.requests : undefined,
     effect: found?.effect,
     interval: found === undefined ? undefined : { low: found.low, high: found.high },
-    margin: errorMargin(spec, nextWeight, sufficientLevel(state)),
+    margin: errorMargin(spec, nextWeight, sufficientLevel(state, 0)),
     ruledOut: level === undefined || stage.number === 0 ? undefined : errorMargin(spec, nextWeight, level),
     evidence: expCapped(metricEvidence(state, 0)),
-    clearance: expCapped(advanceEvidence(state, sufficientLevel(state), 0)),
+    clearance: expCapped(advanceEvidence(state, sufficientLevel(state, 0), 0)),
     isObservable: true,
   };
 }
@@ -140,10 +143,10 @@ function quantileReport(state: AnalysisState, name: 'p50' | 'p90' | 'p99', index
     canary: canaryMs,
     effect: stableMs === undefined || canaryMs === undefined ? undefined : canaryMs / stableMs - 1,
     interval: slowdownInterval(stable, canary, quantile),
-    margin: latencyMargin(spec, nextWeight, sufficientLevel(state)) - 1,
+    margin: latencyMargin(spec, nextWeight, sufficientLevel(state, metric)) - 1,
     ruledOut: level === undefined || stage.number === 0 ? undefined : latencyMargin(spec, nextWeight, level) - 1,
     evidence: expCapped(metricEvidence(state, metric)),
-    clearance: expCapped(advanceEvidence(state, sufficientLevel(state), metric)),
+    clearance: expCapped(advanceEvidence(state, sufficientLevel(state, metric), metric)),
     isObservable: isObservable(state, metric),
   };
 }
@@ -164,7 +167,7 @@ function commonShift(quantiles: readonly Draft[]): Draft {
     canary: undefined,
     effect: effects.length === 0 ? undefined : Math.expm1(mean(effects)),
     interval: intervals.length === 0 || low > high ? undefined : { low, high: Number.isFinite(high) ? high : undefined },
-    margin: quantiles[0]?.margin ?? 0,
+    margin: Math.max(...quantiles.map((each) => each.margin)),
     ruledOut: ruledOut.length === 0 || ruledOut.includes(undefined) ? undefined : Math.max(...ruledOut.map((each) => each ?? 0)),
     evidence: mean(quantiles.map((each) => each.evidence)),
     clearance: Math.min(...judged.map((each) => each.clearance)),
@@ -242,12 +245,11 @@ function eta(state: AnalysisState): number | undefined {
   const { stage, plan, spec } = state;
   const perMs = trafficPerS(state.baseline) / 1000;
   if (stage.number === 0 || plan.weight !== stage.weight || perMs <= 0) return undefined;
-  const level = sufficientLevel(state);
   const enough = Math.log(1 / spec.advanceRisk);
   let requests = 0;
   for (let metric = 0; metric < METRICS; metric++) {
-    const certified = certifiedLevel(state, metric);
-    if (!isObservable(state, metric) || (certified !== undefined && certified <= level)) continue;
+    if (!isObservable(state, metric) || isMetricCleared(state, metric)) continue;
+    const level = sufficientLevel(state, metric);
     const at = 4 * advanceFrom(level, metric);
     const [canaryBad = 0, canaryGood = 0, stableBad = 0, stableGood = 0] = state.advance.bets.subarray(at, at + 4);
     const gain = growthPerRequest([canaryBad, canaryGood, stableBad, stableGood], stage.weight);

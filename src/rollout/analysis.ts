@@ -27,6 +27,9 @@ import type { AnalysisState, ArmTotals } from './analysis-state.ts';
 import { FAILURE_CLASSES, failuresOf } from './observation.ts';
 import type { ArmCounts, LatencyTally, Observation, Stratum } from './observation.ts';
 
+/** Shortest block: as many requests as it takes to know a latency at all. */
+const BLOCK_REQUESTS = 20;
+
 export interface StagePlan {
   /** Canary's share of the two arms, in (0, 1). */
   readonly weight: number;
@@ -87,12 +90,15 @@ export function observe(state: AnalysisState, observation: Observation): Analysi
   const started = state.started === 1;
   if (started) enterBlock(state);
   let canaryRequests = 0;
+  let requests = 0;
   for (const stratum of observation.strata) {
     if (!started) continue;
     if (stratum.weight > 0 && stratum.weight < 1) bet(state, stratum);
     describe(state, stratum);
     canaryRequests += stratum.canary.requests;
+    requests += stratum.canary.requests + stratum.stable.requests;
   }
+  state.blockRequests += requests;
   decay(baseline, observation.durationMs, spec.baselineHalfLifeMs, spec.recentHalfLifeMs);
   decayRecentSlow(state, observation.durationMs);
   for (const { stable, canary } of observation.strata) {
@@ -110,14 +116,20 @@ export function observe(state: AnalysisState, observation: Observation): Analysi
 }
 
 /**
- * Lays the bets of the next tick now, exactly as `observe` would at its beginning, so that somebody else can play them too (guard.ts).
+ * Lays the bets of the next tick on a stratum of this weight now, exactly as `observe` would at its beginning, so that somebody else can play them
+ * too (guard.ts).
  *
  * Nothing happens before the canary has a weight.
  */
-export function prepareTick(state: AnalysisState): void {
+export function prepareTick(state: AnalysisState, weight: number): void {
   if (state.started === 0 || state.stage.number === 0) return;
   enterBlock(state);
-  layBets(state, state.stage.weight);
+  layBets(state, weight);
+}
+
+/** Whether latencies are evidence in the next tick: the warm-up is over, and there are thresholds. */
+export function isTimed({ elapsedMs, spec, plan }: AnalysisState): boolean {
+  return elapsedMs >= spec.warmupMs && plan.latencyReady === 1;
 }
 
 /** log E of "the canary is worse than the tolerance", all metrics. */
@@ -150,14 +162,17 @@ function spend(state: AnalysisState, mass: number): void {
   state.unspent = Math.max(0, state.unspent - mass);
 }
 
-/** Puts in the mass of the blocks that have begun, and renews thresholds and bets. */
+/**
+ * Puts in the mass of a block that begins, and renews thresholds and bets. A block lasts for `blockMs`, and until there were requests enough to make
+ * new thresholds worth having: hours of little traffic do not use up the masses of later starts.
+ */
 function enterBlock(state: AnalysisState): void {
-  const now = Math.floor(state.elapsedMs / state.spec.blockMs);
-  if (now <= state.block) return;
-  let mass = 0;
-  for (let block = state.block + 1; block <= now; block++) mass += blockMass(block);
-  state.block = now;
-  spend(state, mass);
+  const slot = Math.floor(state.elapsedMs / state.spec.blockMs);
+  if (slot <= state.blockSlot || (state.block >= 0 && state.blockRequests < BLOCK_REQUESTS)) return;
+  state.block++;
+  state.blockSlot = slot;
+  state.blockRequests = 0;
+  spend(state, blockMass(state.block));
   closeStratum(state);
   renewThresholds(state);
 }
@@ -180,7 +195,7 @@ function bet(state: AnalysisState, stratum: Stratum): void {
   }
   multiply(state.rollback.components, state.rollback.bets, rollbackFrom(0), rollbackCount(0), 1);
 
-  const warm = state.elapsedMs >= spec.warmupMs && plan.latencyReady === 1;
+  const warm = isTimed(state);
   if (warm) {
     const stable = byUser ? users.stable.firstLatency : stratum.stable.latency;
     const canary = byUser ? users.canary.firstLatency : stratum.canary.latency;

@@ -6,7 +6,8 @@ import { DEFAULT_ANALYSIS } from './analysis-spec.ts';
 import { newAnalysis } from './analysis-state.ts';
 import type { AnalysisState } from './analysis-state.ts';
 import { beginStage, observe, rollbackEvidence, startCanary } from './analysis.ts';
-import { GUARD_COUNTS, guardOf, GuardWatch } from './guard.ts';
+import { GUARD_BLOCK_BYTES, GuardBlock, type GuardOrder, MAX_GUARD_STRATA, orderEvidence } from './guard-block.ts';
+import { GUARD_CELLS, guardEvidence, guardOf } from './guard.ts';
 import type { Guard } from './guard.ts';
 import { newArmCounts } from './observation.ts';
 import type { Stratum } from './observation.ts';
@@ -56,27 +57,52 @@ function started(): AnalysisState {
   return state;
 }
 
-function play(watch: GuardWatch, { isCanary, hasFailed, bucket }: Seen): boolean {
-  const failed = watch.recordFailure(isCanary, hasFailed);
-  return (!hasFailed && watch.recordLatency(isCanary, bucket)) || failed;
-}
-
-function guardFor(state: AnalysisState): Guard {
-  const guard = guardOf(state);
+function guardFor(state: AnalysisState, weights: readonly number[] = [WEIGHT]): Guard {
+  const guard = guardOf(state, weights);
   if (guard === undefined) throw new Error('no guard');
   return guard;
 }
+
+/** What a worker would have counted of these requests. */
+function cellsOf(guard: Guard, seen: readonly Seen[]): Float64Array {
+  const cells = new Float64Array(GUARD_CELLS);
+  const count = (metric: number, isCanary: boolean, isBad: boolean): void => {
+    const at = 4 * metric + (isCanary ? 0 : 2) + (isBad ? 0 : 1);
+    cells[at] = (cells[at] ?? 0) + 1;
+  };
+  for (const { isCanary, hasFailed, bucket } of seen) {
+    count(0, isCanary, hasFailed);
+    if (hasFailed) continue;
+    for (const [i, threshold] of (isCanary ? guard.canaryBuckets : guard.stableBuckets).entries())
+      count(1 + i, isCanary, bucket > threshold);
+  }
+  return cells;
+}
+
+const isProved = (guard: Guard, seen: readonly Seen[]): boolean => guardEvidence(guard, [cellsOf(guard, seen)]) >= guard.threshold;
 
 describe('guard', () => {
   test('finds tick by tick, across blocks, the very evidence the analysis finds', () => {
     const state = started();
     const random = seededRandom(2);
     for (let tick = 0; tick < 40; tick++) {
-      const watch = new GuardWatch(guardFor(state));
+      const guard = guardFor(state);
       const seen = requests(100, random);
-      for (const each of seen) play(watch, each);
       observe(state, { durationMs: 1000, strata: [stratumOf(seen)] });
-      expect(watch.evidence()).toBeCloseTo(rollbackEvidence(state), 9);
+      expect(guardEvidence(guard, [cellsOf(guard, seen)])).toBeCloseTo(rollbackEvidence(state), 9);
+    }
+  });
+
+  test('while a weight changes, too: requests of the old one are counted at their own', () => {
+    const state = started();
+    const random = seededRandom(8);
+    observe(state, { durationMs: 1000, strata: [stratumOf(requests(300, random))] });
+    beginStage(state, { weight: 0.5, nextWeight: 1, minimumMs: 0 });
+    for (let tick = 0; tick < 30; tick++) {
+      const guard = guardFor(state, [WEIGHT, 0.5]);
+      const [late, now] = [requests(30, random), requests(100, random)];
+      observe(state, { durationMs: 1000, strata: [stratumOf(late), stratumOf(now, 0.5)] });
+      expect(guardEvidence(guard, [cellsOf(guard, late), cellsOf(guard, now)])).toBeCloseTo(rollbackEvidence(state), 9);
     }
   });
 
@@ -84,7 +110,7 @@ describe('guard', () => {
     const [looked, left] = [started(), started()];
     const random = [seededRandom(3), seededRandom(3)] as const;
     for (let tick = 0; tick < 25; tick++) {
-      guardOf(looked);
+      guardOf(looked, [WEIGHT]);
       observe(looked, { durationMs: 1000, strata: [stratumOf(requests(100, random[0]))] });
       observe(left, { durationMs: 1000, strata: [stratumOf(requests(100, random[1]))] });
     }
@@ -93,9 +119,9 @@ describe('guard', () => {
 
   test('proves a broken canary within the tick, at the request that proves it', () => {
     const state = started();
-    const watch = new GuardWatch(guardFor(state));
+    const guard = guardFor(state);
     const seen = requests(200, seededRandom(4), 1);
-    const at = seen.findIndex((each) => play(watch, each));
+    const at = seen.findIndex((_, index) => isProved(guard, seen.slice(0, index + 1)));
     expect(at).toBeGreaterThan(0);
     expect(seen.slice(0, at + 1).filter((each) => each.isCanary).length).toBeLessThanOrEqual(8);
     observe(state, { durationMs: 1000, strata: [stratumOf(seen.slice(0, at + 1))] });
@@ -103,9 +129,8 @@ describe('guard', () => {
   });
 
   test('proves a canary that answers slowly', () => {
-    const watch = new GuardWatch(guardFor(started()));
     const slow = requests(600, seededRandom(5), 0.01).map((each) => ({ ...each, bucket: each.isCanary ? bucketIndex(900) : each.bucket }));
-    expect(slow.some((each) => play(watch, each))).toBe(true);
+    expect(isProved(guardFor(started()), slow)).toBe(true);
   });
 
   test('latency is left alone during the warm-up', () => {
@@ -121,30 +146,64 @@ describe('guard', () => {
     });
     startCanary(state);
     beginStage(state, { weight: WEIGHT, nextWeight: 0.5, minimumMs: 0 });
-    const watch = new GuardWatch(guardFor(state));
-    expect(Array.from({ length: 500 }, () => watch.recordLatency(true, bucketIndex(60_000))).includes(true)).toBe(false);
-  });
-
-  test('workers prove together what none of them could alone', () => {
-    const guard = guardFor(started());
-    const counts = Array.from({ length: 4 }, () => new Float64Array(new SharedArrayBuffer(8 * GUARD_COUNTS)));
-    const workers = counts.map((own) => new GuardWatch(guard, own, counts));
-    const alone = counts.map(() => new GuardWatch(guard));
-    const seen = requests(40, seededRandom(7), 1);
-    const together = seen.map((each, i) => workers[i % 4]?.recordFailure(each.isCanary, each.hasFailed) ?? false);
-    const apart = seen
-      .slice(0, together.indexOf(true) + 1)
-      .map((each, i) => alone[i % 4]?.recordFailure(each.isCanary, each.hasFailed) ?? false);
-    expect(together).toContain(true);
-    expect(apart).not.toContain(true);
-  });
-
-  test('a guard is plain data: it survives the way to a worker', () => {
-    const guard = guardFor(started());
-    expect(new GuardWatch(structuredClone(guard)).evidence()).toBeCloseTo(new GuardWatch(guard).evidence(), 12);
+    const slow = Array.from({ length: 500 }, () => ({ isCanary: true, hasFailed: false, bucket: bucketIndex(60_000) }));
+    expect(isProved(guardFor(state), slow)).toBe(false);
   });
 
   test('there is none before the canary has a weight', () => {
-    expect(guardOf(newAnalysis(DEFAULT_ANALYSIS))).toBeUndefined();
+    expect(guardOf(newAnalysis(DEFAULT_ANALYSIS), [WEIGHT])).toBeUndefined();
+  });
+});
+
+describe('guard in shared memory', () => {
+  const orderOf = (guard: Guard, told: Float64Array = new Float64Array(GUARD_CELLS)): GuardOrder => ({
+    run: 3,
+    guard,
+    strata: [{ failureSlots: [1, 2, 3, -1], latencySlots: [2, 4], killSlot: 5, told }],
+  });
+
+  test('comes out as it went in, and counts from where the analysis stood', () => {
+    const block = new GuardBlock(new SharedArrayBuffer(GUARD_BLOCK_BYTES));
+    expect(block.turn).toBeUndefined();
+    const guard = guardFor(started());
+    const seen = requests(200, seededRandom(4), 1);
+    const told = cellsOf(guard, seen.slice(0, 100));
+    block.publish(orderOf(guard, told));
+    expect(block.turn).toBeDefined();
+    expect(block.read()).toEqual(orderOf(guard, told));
+    expect(orderEvidence(block.read(), [cellsOf(guard, seen)])).toBeCloseTo(guardEvidence(guard, [cellsOf(guard, seen.slice(100))]), 9);
+  });
+
+  test('what is found while the guard changes does not count', () => {
+    const block = new GuardBlock(new SharedArrayBuffer(GUARD_BLOCK_BYTES));
+    block.publish(orderOf(guardFor(started())));
+    const turn = block.turn ?? -1;
+    expect(block.isStill(turn)).toBe(true);
+    block.withdraw();
+    expect(block.isStill(turn)).toBe(false);
+    expect(block.turn).toBeUndefined();
+    block.withdraw();
+    block.publish(orderOf(guardFor(started())));
+    expect(block.turn).toBeGreaterThan(turn);
+    expect(block.isStill(turn)).toBe(false);
+  });
+
+  test('the first proof stands until another run begins', () => {
+    const block = new GuardBlock(new SharedArrayBuffer(GUARD_BLOCK_BYTES));
+    block.publish(orderOf(guardFor(started())));
+    expect(block.prove(5.5, 1000)).toBe(true);
+    expect(block.prove(9, 2000)).toBe(false);
+    expect(block.proof).toEqual({ evidence: 5.5, atMs: 1000 });
+    expect(block.turn).toBeUndefined();
+    block.reset();
+    expect(block.proof).toBeUndefined();
+  });
+
+  test('with more strata than it has room for there is no guard', () => {
+    const block = new GuardBlock(new SharedArrayBuffer(GUARD_BLOCK_BYTES));
+    const guard = guardFor(started());
+    const [stratum] = orderOf(guard).strata;
+    block.publish({ ...orderOf(guard), strata: Array.from({ length: MAX_GUARD_STRATA + 1 }, () => stratum ?? expect.unreachable()) });
+    expect(block.turn).toBeUndefined();
   });
 });

@@ -1,152 +1,94 @@
 /**
- * The rollback test, handed to the data plane, so that a worker can take the canary's weight to zero the moment the proof is there.
+ * The rollback test between two ticks: handed to the data plane, so that a worker can take the canary's weight to zero the moment the proof is
+ * there, whatever the control plane is busy with.
  *
- * A guard is the analysis at the end of one tick: evidence so far and the bets of the tick to come. A worker plays these bets on the requests it
- * finishes; when the product reaches 1/alpha the rollback is proved, by the very numbers the analysis would find at the end of the tick.
+ * A guard is the analysis at the end of one tick: the evidence so far, and the bets of the tick to come. Whoever knows what was counted since plays
+ * these bets on it and has the evidence the analysis would have if its tick ended now.
  *
- * What a worker may count: requests assigned at `guard.weight`, finished after the tick the guard was made from. A request it misses (the
- * guard takes a moment to arrive) is evidence the analysis has a tick later; it is never counted twice, because the next guard starts from
- * the analysis.
+ * Why this takes no risk beyond `rollbackRisk`: it is the same test, looked at more often. The tick's bets are laid before its requests come and stay
+ * as they are while it lasts, so the product over the requests counted so far is the analysis's own martingale at a moment within the tick; one
+ * martingale may be looked at as often as one likes (Ville), and the proof found in between is its value, kept as the peak. Had the guard a
+ * test of its own, with other bets or other counts, both would have to share the risk. Hence the rules:
  *
- * Cost: a few increments and additions a request. The 23 components are looked at only when they could have reached the proof: each request raises
- * the evidence by at most its largest bet, and those are added up from one look to the next.
+ * 1. A guard counts exactly what the next tick will: every stratum the analysis has open, from the very counts it has read last.
+ * 2. It is withdrawn before the analysis reads counts again, and given anew after it; what a worker finds while it changes does not count
+ *    (guard-block.ts).
+ * 3. Once it has proved, no further tick is taken in: there is no canary any more that could be compared.
  */
 import { logAdd, logSum } from '../stats/log-sum.ts';
 import { QUANTILES } from './analysis-spec.ts';
 import { METRICS, metricShare, rollbackCount, rollbackFrom } from './analysis-state.ts';
 import type { AnalysisState } from './analysis-state.ts';
-import { prepareTick } from './analysis.ts';
+import { isTimed, prepareTick } from './analysis.ts';
 
-/** Plain data; goes to a worker as a message. */
 export interface Guard {
-  /** Weight the bets are for. */
-  readonly weight: number;
   /** log(1/alpha). */
   readonly threshold: number;
   /** Mass of the changepoint mixture kept back. */
   readonly unspent: number;
   /** One a component: log evidence, with its part of the mean and of the metrics' mean already in it. */
   readonly components: Float64Array;
-  /** Four a component: canary bad, canary good, stable bad, stable good. */
-  readonly bets: Float64Array;
+  /** By stratum, four a component: canary bad, canary good, stable bad, stable good. */
+  readonly bets: readonly Float64Array[];
   /** Bucket above which each quantile's latency is slow; empty while latency is no evidence. */
   readonly stableBuckets: readonly number[];
   readonly canaryBuckets: readonly number[];
 }
 
-/** Numbers a worker's counts take: four a metric. */
-export const GUARD_COUNTS = 4 * METRICS;
+/** Numbers a stratum is counted in: four a metric, as the bets. */
+export const GUARD_CELLS = 4 * METRICS;
 
-/** The guard for the next tick; undefined while the canary has no weight. */
-export function guardOf(state: AnalysisState): Guard | undefined {
-  prepareTick(state);
+/**
+ * The guard for the next tick; undefined while the canary has no weight.
+ *
+ * @param weights  Of the strata the next tick will have, in its order; those at 0 and 1 hold no evidence and get no bets.
+ */
+export function guardOf(state: AnalysisState, weights: readonly number[]): Guard | undefined {
   const { plan, stage, spec, rollback } = state;
   if (state.started === 0 || stage.number === 0) return undefined;
+  const isBetOn = (weight: number): boolean => weight > 0 && weight < 1;
+  // Of several weights each tick lays all bets anew; of one it keeps what still fits.
+  if (weights.filter(isBetOn).length > 1) plan.weight = 0;
+  const bets = weights.map((weight) => {
+    if (!isBetOn(weight)) return new Float64Array(rollback.bets.length);
+    prepareTick(state, weight);
+    return Float64Array.from(rollback.bets);
+  });
   const components = Float64Array.from(rollback.components);
   for (let metric = 0; metric < METRICS; metric++) {
     const part = metricShare(metric) - Math.log(rollbackCount(metric));
     for (let i = rollbackFrom(metric); i < rollbackFrom(metric) + rollbackCount(metric); i++) components[i] = (components[i] ?? 0) + part;
   }
-  const isTimed = plan.latencyReady === 1 && state.elapsedMs >= spec.warmupMs;
+  const timed = isTimed(state);
   return {
-    weight: stage.weight,
     threshold: Math.log(1 / spec.rollbackRisk),
     unspent: state.unspent,
     components,
-    bets: Float64Array.from(rollback.bets),
-    stableBuckets: isTimed ? [...plan.stableBucket.subarray(0, QUANTILES.length)] : [],
-    canaryBuckets: isTimed ? [...plan.rollbackBucket] : [],
+    bets,
+    stableBuckets: timed ? [...plan.stableBucket.subarray(0, QUANTILES.length)] : [],
+    canaryBuckets: timed ? [...plan.rollbackBucket] : [],
   };
 }
 
-/** A worker's side of one guard. A new guard is a new watch with counts of zero. */
-export class GuardWatch {
-  readonly #guard: Guard;
-  readonly #own: Float64Array;
-  readonly #all: readonly Float64Array[];
-  readonly #moved: Float64Array;
-
-  /** By metric and cell: the most one request can add to the evidence. */
-  readonly #gains = new Float64Array(GUARD_COUNTS);
-  /** What can be missing to the proof at least, by this worker's share of it. */
-  #missing = 0;
-
-  /**
-   * @param own  This worker's counts, `GUARD_COUNTS` zeros.
-   * @param all  Every worker's, this one's included, in shared memory: the proof is of all requests together, as the analysis would see it.
-   */
-  constructor(guard: Guard, own: Float64Array = new Float64Array(GUARD_COUNTS), all: readonly Float64Array[] = [own]) {
-    this.#guard = guard;
-    this.#own = own;
-    this.#all = all;
-    this.#moved = new Float64Array(guard.components.length);
+/**
+ * log E.
+ *
+ * @param counted  By stratum, `GUARD_CELLS` each: what was counted since the guard was made. By user: of errors, only users' first failures.
+ */
+export function guardEvidence({ components, bets, unspent }: Guard, counted: readonly Float64Array[]): number {
+  const moved = Float64Array.from(components);
+  for (const [stratum, cells] of counted.entries()) {
+    const laid = bets[stratum];
+    if (laid === undefined) continue;
     for (let metric = 0; metric < METRICS; metric++) {
       for (let i = rollbackFrom(metric); i < rollbackFrom(metric) + rollbackCount(metric); i++) {
-        for (let cell = 0; cell < 4; cell++) {
-          const at = 4 * metric + cell;
-          this.#gains[at] = Math.max(this.#gains[at] ?? 0, guard.bets[4 * i + cell] ?? 0);
-        }
+        let gained = 0;
+        for (let cell = 0; cell < 4; cell++) gained += (cells[4 * metric + cell] ?? 0) * (laid[4 * i + cell] ?? 0);
+        moved[i] = (moved[i] ?? 0) + gained;
       }
     }
-    this.isProved();
   }
-
-  /**
-   * Whether one request failed; by user: only a user's first failure (user-ledger.ts).
-   *
-   * @returns True when the rollback is proved. With several workers the one that has seen most of it may say so a few requests later.
-   */
-  recordFailure(isCanary: boolean, hasFailed: boolean): boolean {
-    this.#count(0, isCanary, hasFailed);
-    return this.#missing <= 0 && this.isProved();
-  }
-
-  /** Latency of one request that did not fail (bucket of telemetry/histogram.ts); by user: only a user's first. True when the rollback is proved. */
-  recordLatency(isCanary: boolean, bucket: number): boolean {
-    const buckets = isCanary ? this.#guard.canaryBuckets : this.#guard.stableBuckets;
-    for (let i = 0; i < buckets.length; i++) this.#count(1 + i, isCanary, bucket > (buckets[i] ?? 0));
-    return this.#missing <= 0 && this.isProved();
-  }
-
-  /** log E with the counts of all workers. */
-  evidence(): number {
-    const { components, bets, unspent } = this.#guard;
-    for (let metric = 0; metric <= QUANTILES.length; metric++) {
-      const canaryBad = this.#sum(4 * metric);
-      const canaryGood = this.#sum(4 * metric + 1);
-      const stableBad = this.#sum(4 * metric + 2);
-      const stableGood = this.#sum(4 * metric + 3);
-      for (let i = rollbackFrom(metric); i < rollbackFrom(metric) + rollbackCount(metric); i++) {
-        const at = 4 * i;
-        this.#moved[i] =
-          (components[i] ?? 0) +
-          canaryBad * (bets[at] ?? 0) +
-          canaryGood * (bets[at + 1] ?? 0) +
-          stableBad * (bets[at + 2] ?? 0) +
-          stableGood * (bets[at + 3] ?? 0);
-      }
-    }
-    // What the metrics keep back adds up to one `unspent`, since their parts add up to 1.
-    const log = logSum(this.#moved);
-    return unspent > 0 ? logAdd(log, Math.log(unspent)) : log;
-  }
-
-  isProved(): boolean {
-    const missing = this.#guard.threshold - this.evidence();
-    // Of several workers, one at least brings its part of what is missing; hence the division.
-    this.#missing = missing / this.#all.length;
-    return missing <= 0;
-  }
-
-  #count(metric: number, isCanary: boolean, isBad: boolean): void {
-    const at = 4 * metric + (isCanary ? 0 : 2) + (isBad ? 0 : 1);
-    this.#own[at] = (this.#own[at] ?? 0) + 1;
-    this.#missing -= this.#gains[at] ?? 0;
-  }
-
-  #sum(at: number): number {
-    let sum = 0;
-    for (const counts of this.#all) sum += counts[at] ?? 0;
-    return sum;
-  }
+  // What the metrics keep back adds up to one `unspent`, since their parts add up to 1.
+  const log = logSum(moved);
+  return unspent > 0 ? logAdd(log, Math.log(unspent)) : log;
 }

@@ -6,7 +6,6 @@
 import { describe, expect, test } from 'vitest';
 import { replicate } from '../../bench/analysis/replicate.ts';
 import type { MethodName } from '../../bench/analysis/replicate.ts';
-import { Rng } from '../../bench/analysis/rng.ts';
 import { rankStatistic } from '../../bench/analysis/mann-whitney.ts';
 import { scenario } from '../../bench/analysis/scenarios.ts';
 import { automaticWeights } from './analysis-spec.ts';
@@ -19,14 +18,6 @@ function outcomes(id: string, method: MethodName, replications: number): string[
 }
 
 describe('the worlds are the same everywhere', () => {
-  test('random numbers', () => {
-    const rng = new Rng(20261122);
-    expect([rng.u32(), rng.u32(), rng.u32(), rng.u32()]).toEqual([1327428303, 3533534972, 57485846, 2097879363]);
-    const other = new Rng(1);
-    expect(Array.from({ length: 5 }, () => other.poisson(100))).toEqual([84, 114, 98, 108, 87]);
-    expect(Array.from({ length: 10 }, () => other.poisson(0.2))).toEqual([1, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
-  });
-
   test.each<[string, MethodName, string[]]>([
     ['AA_1', 'Flagger docs', ['promoted 1020', 'stopped 840', 'stopped 1140', 'promoted 780', 'promoted 900']],
     ['R_2_1', 'Flagger docs', ['stopped 660', 'stopped 660', 'stopped 660', 'stopped 660', 'stopped 660']],

@@ -23,9 +23,16 @@ test('what the Rollout says about the analysis replaces the default, the rest st
   });
 });
 
+test.each([
+  ['never', 0],
+  ['2h', 7_200_000],
+])('relax: %s', (relax, patienceMs) => {
+  expect(analysisSpecOf({ relax }, false, plannedSteps({}))).toMatchObject({ patienceMs });
+});
+
 test('little traffic starts high and without a warm-up weight', () => {
-  expect(rampSteps(5, 45_000).flatMap(({ set }) => set?.weight ?? [])).toEqual([100, 5000, 10_000]);
-  expect(rampSteps(1000, 45_000).flatMap(({ set }) => set?.weight ?? [])).toEqual([100, 250, 625, 1563, 3906, 5000, 10_000]);
+  expect(rampSteps(5, 45_000, 1).flatMap(({ set }) => set?.weight ?? [])).toEqual([100, 5000, 10_000]);
+  expect(rampSteps(1000, 45_000, 1).flatMap(({ set }) => set?.weight ?? [])).toEqual([100, 250, 625, 1563, 3906, 5000, 10_000]);
 });
 
 test('keys in the order of the manual, header names in lower case, a cookie only set where asked', () => {

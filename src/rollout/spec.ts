@@ -7,15 +7,19 @@
 import { parseDuration } from '../base/duration.ts';
 import type { HeaderRoute, ReleaseAssignment, ReleaseKey } from '../config/release.ts';
 import type { HttpMatchRequest } from '../config/resources.ts';
-import type {
-  AbStrategy,
-  BlueGreenStrategy,
-  HeaderRouteMatch,
-  RolloutAnalysis,
-  RolloutAssignment,
-  RolloutSpec,
-  RolloutStep,
+import {
+  type AbStrategy,
+  type BlueGreenStrategy,
+  type HeaderRouteMatch,
+  type RolloutAnalysis,
+  type RolloutAssignment,
+  type RolloutPause,
+  type RolloutSpec,
+  type RolloutStep,
+  type RolloutStrategy,
+  SHORTEST_ANALYSIS_MS,
 } from '../config/serin/rollout-spec.ts';
+import { type ApprovalRule, approvalRule, withApprovals } from './approval.ts';
 import { type AnalysisSpec, automaticWeights, DEFAULT_ANALYSIS, WARMUP_WEIGHT } from './analysis-spec.ts';
 
 /** Weights in hundredths of a percent: 1 is the smallest share, `FULL` everybody. */
@@ -28,28 +32,30 @@ export interface PlannedStep {
   readonly wait?: StepWait;
   /** Instead of going on, the release ends with everybody on stable. */
   readonly end?: 'rollback';
+  /** Of several candidates the first that is proven not to be worse goes on alone; without it, somebody has to choose. */
+  readonly choose?: 'proven';
 }
 
 export interface StepSettings {
   /** 0 to `FULL`. */
   readonly weight?: number;
   /** The cohort of this name; without `match` there is none any more. */
-  readonly route?: { readonly name: string; readonly match?: HeaderRoute['match'] };
+  readonly route?: { readonly name: string; readonly match?: HeaderRoute['match']; readonly to?: string };
   /** Percentage; 0: none any more. */
   readonly mirror?: number;
+  /** Who gets the copies; default the first in the race. */
+  readonly mirrorTo?: string;
 }
 
 export type StepWait =
   /** `bake` is the same after everybody has moved. */
   | { readonly kind: 'time' | 'bake'; readonly ms: number }
-  | { readonly kind: 'promotion' }
+  | { readonly kind: 'promotion'; readonly approval?: ApprovalRule }
   /** `timeoutMs` 0: for ever. */
   | { readonly kind: 'evidence'; readonly atLeastMs: number; readonly timeoutMs: number }
   /** How much traffic there is; the steps of the ramp follow from it (`rampSteps`). */
   | { readonly kind: 'measure'; readonly ms: number };
 
-/** Leaks and late onsets take time to show, however many requests there are. */
-const SHORTEST_ANALYSIS_MS = 60_000;
 /** The last analysis stands for everybody. */
 const LAST_ANALYSIS_MS = 180_000;
 /** Long enough to tell ten requests a second from a hundred. */
@@ -59,17 +65,24 @@ const DEFAULT_COOKIE_AGE_MS = 30 * 24 * 3_600_000;
 const COHORT = 'cohort';
 
 /** The steps a run of `spec` begins with; those of an automatic ramp follow once the traffic is known. The last weight is always `FULL`. */
-export function plannedSteps(spec: Pick<RolloutSpec, 'strategy'>): readonly PlannedStep[] {
-  const { canary, blueGreen, ab } = spec.strategy ?? {};
+export function plannedSteps({ strategy, approval }: Pick<RolloutSpec, 'strategy' | 'approval'>): readonly PlannedStep[] {
+  return withApprovals(strategySteps(strategy ?? {}), approval && approvalRule(approval));
+}
+
+function strategySteps({ canary, blueGreen, ab }: RolloutStrategy): readonly PlannedStep[] {
   if (blueGreen !== undefined) return complete(blueGreenSteps(blueGreen));
   if (ab !== undefined) return abSteps(ab);
   if (canary?.steps !== undefined) return complete(canary.steps.map(canaryStep));
   return [{ title: 'measure traffic', set: { weight: 0 }, wait: { kind: 'measure', ms: MEASURE_MS } }];
 }
 
-/** @param ratePerS Requests a second to the host, both versions together. */
-export function rampSteps(ratePerS: number, warmupMs: number): readonly PlannedStep[] {
-  const weights = automaticWeights(ratePerS).map((weight) => Math.max(1, Math.round(weight * FULL)));
+/**
+ * @param ratePerS  Requests a second to the host, all versions together.
+ * @param canaries  How many share the weights: each gets what it would get alone, as long as stable does not get less than one of them.
+ */
+export function rampSteps(ratePerS: number, warmupMs: number, canaries: number): readonly PlannedStep[] {
+  const largest = canaries / (canaries + 1);
+  const weights = [...new Set(automaticWeights(ratePerS).map((weight) => Math.round(Math.min(canaries * weight, largest) * FULL)))];
   const [first = FULL] = weights;
   const warmup = Math.round(WARMUP_WEIGHT * FULL);
   const steps: PlannedStep[] = [];
@@ -84,33 +97,37 @@ export function rampSteps(ratePerS: number, warmupMs: number): readonly PlannedS
 
 function canaryStep(step: RolloutStep): PlannedStep {
   if (step.setWeight !== undefined) return { title: `setWeight ${step.setWeight}`, set: { weight: toWeight(step.setWeight) } };
-  if (step.pause !== undefined) return { title: pauseTitle(step.pause.duration), wait: pauseWait(step.pause.duration) };
+  if (step.pause !== undefined) return { title: pauseTitle(step.pause), wait: pauseWait(step.pause) };
   if (step.analysis !== undefined) return { title: 'analysis', wait: evidenceWait(step.analysis) };
   if (step.bake !== undefined) return { title: `bake ${step.bake.duration}`, wait: { kind: 'bake', ms: toMs(step.bake.duration) } };
   if (step.setMirrorRoute !== undefined) {
-    const { percentage = 100 } = step.setMirrorRoute;
-    return { title: `setMirrorRoute ${percentage}`, set: { mirror: percentage } };
+    const { percentage = 100, to } = step.setMirrorRoute;
+    const title = `setMirrorRoute ${percentage}${to === undefined ? '' : ` to ${to}`}`;
+    return { title, set: { mirror: percentage, ...(to === undefined ? {} : { mirrorTo: to }) } };
   }
   if (step.setHeaderRoute !== undefined) {
-    const { name = COHORT, match } = step.setHeaderRoute;
-    return { title: match === undefined ? `setHeaderRoute ${name}: none` : `setHeaderRoute ${name}`, set: { route: route(name, match) } };
+    const { name = COHORT, match, to } = step.setHeaderRoute;
+    return {
+      title: `setHeaderRoute ${name}${match === undefined ? ': none' : ''}${to === undefined ? '' : ` to ${to}`}`,
+      set: { route: route(name, match, to) },
+    };
   }
   return stageStep(step.stage ?? {});
 }
 
-function stageStep({ match, setWeight, pause, analysis }: NonNullable<RolloutStep['stage']>): PlannedStep {
-  const wait = analysis === undefined ? pause && pauseWait(pause.duration) : evidenceWait(analysis);
+function stageStep({ match, to, setWeight, pause, analysis }: NonNullable<RolloutStep['stage']>): PlannedStep {
+  const wait = analysis === undefined ? pause && pauseWait(pause) : evidenceWait(analysis);
   const parts = [
-    ...(match === undefined ? [] : ['cohort']),
+    ...(match === undefined ? [] : [to === undefined ? 'cohort' : `cohort to ${to}`]),
     ...(setWeight === undefined ? [] : [`weight ${setWeight}`]),
     ...(analysis === undefined ? [] : ['analysis']),
-    ...(pause === undefined ? [] : [pauseTitle(pause.duration)]),
+    ...(pause === undefined ? [] : [pauseTitle(pause)]),
   ];
   return {
     title: `stage: ${parts.join(', ')}`,
     set: {
       ...(setWeight === undefined ? {} : { weight: toWeight(setWeight) }),
-      ...(match === undefined ? {} : { route: route(COHORT, match) }),
+      ...(match === undefined ? {} : { route: route(COHORT, match, to) }),
     },
     ...(wait === undefined ? {} : { wait }),
   };
@@ -118,14 +135,19 @@ function stageStep({ match, setWeight, pause, analysis }: NonNullable<RolloutSte
 
 function blueGreenSteps({
   preview,
+  approval,
   autoPromote = false,
   autoPromoteAfter,
   scaleDownDelay = SCALE_DOWN_DELAY,
 }: BlueGreenStrategy): PlannedStep[] {
   const delayMs = toMs(scaleDownDelay);
+  const pause: RolloutPause = {
+    ...(autoPromoteAfter === undefined ? {} : { duration: autoPromoteAfter }),
+    ...(approval === undefined ? {} : { approval }),
+  };
   return [
     ...(preview === undefined ? [] : [{ title: 'preview', set: { route: route('preview', preview.match) } }]),
-    ...(autoPromote && autoPromoteAfter === undefined ? [] : [{ title: pauseTitle(autoPromoteAfter), wait: pauseWait(autoPromoteAfter) }]),
+    ...(autoPromote && autoPromoteAfter === undefined ? [] : [{ title: pauseTitle(pause), wait: pauseWait(pause) }]),
     { title: 'switch', set: { weight: FULL } },
     ...(delayMs === 0 ? [] : [{ title: `bake ${scaleDownDelay}`, wait: { kind: 'bake' as const, ms: delayMs } }]),
   ];
@@ -138,7 +160,8 @@ function abSteps({ match, setWeight, duration, onEnd = 'pause' }: AbStrategy): r
     wait: { kind: 'time', ms: toMs(duration) },
   };
   if (onEnd === 'rollback') return [compare, { title: 'end: back to stable', end: 'rollback' }];
-  return complete(onEnd === 'promote' ? [compare] : [compare, { title: pauseTitle(undefined), wait: { kind: 'promotion' } }]);
+  if (onEnd === 'promote') return [compare, { title: 'setWeight 100', set: { weight: FULL }, choose: 'proven' }];
+  return complete([compare, { title: pauseTitle({}), wait: { kind: 'promotion' } }]);
 }
 
 /** Everybody is on the canary at the end. */
@@ -147,12 +170,14 @@ function complete(steps: readonly PlannedStep[]): readonly PlannedStep[] {
   return last === FULL ? steps : [...steps, { title: 'setWeight 100', set: { weight: FULL } }];
 }
 
-function pauseWait(duration: string | undefined): StepWait {
-  return duration === undefined ? { kind: 'promotion' } : { kind: 'time', ms: toMs(duration) };
+function pauseWait({ duration, approval }: RolloutPause): StepWait {
+  if (duration !== undefined) return { kind: 'time', ms: toMs(duration) };
+  return { kind: 'promotion', ...(approval === undefined ? {} : { approval: approvalRule(approval) }) };
 }
 
-function pauseTitle(duration: string | undefined): string {
-  return duration === undefined ? 'pause until promoted' : `pause ${duration}`;
+function pauseTitle({ duration, approval }: RolloutPause): string {
+  if (duration !== undefined) return `pause ${duration}`;
+  return approval === undefined ? 'pause until promoted' : 'pause until approved';
 }
 
 function evidenceWait({ atLeast, timeout }: NonNullable<RolloutStep['analysis']>): StepWait {
@@ -163,10 +188,11 @@ function evidenceWait({ atLeast, timeout }: NonNullable<RolloutStep['analysis']>
   };
 }
 
-function route(name: string, match: readonly HeaderRouteMatch[] | undefined): NonNullable<StepSettings['route']> {
+function route(name: string, match: readonly HeaderRouteMatch[] | undefined, to?: string): NonNullable<StepSettings['route']> {
   if (match === undefined) return { name };
   return {
     name,
+    ...(to === undefined ? {} : { to }),
     match: match.map(({ headerName, headerValue }): HttpMatchRequest => ({ headers: { [headerName.toLowerCase()]: headerValue } })),
   };
 }
@@ -189,19 +215,33 @@ export function deadlineMsOf({ deadline }: Pick<RolloutSpec, 'deadline'>): numbe
   return deadline === undefined ? undefined : toMs(deadline);
 }
 
-/** @param steps For the number of stages the evidence is planned for. */
-export function analysisSpecOf(analysis: RolloutAnalysis | undefined, byUser: boolean, steps: readonly PlannedStep[]): AnalysisSpec {
-  const { rollbackRisk, advanceRisk, errorTolerance, errorBudget, latencyTolerance, latencyBudget, warmup } = analysis ?? {};
+/**
+ * Of each candidate's comparison with stable. The risks are of the whole release, so the candidates share them (union bound: whatever the
+ * comparisons have to do with each other, and they share stable's requests).
+ *
+ * @param steps     For the number of stages the evidence is planned for.
+ * @param canaries  How many are compared.
+ */
+export function analysisSpecOf(
+  analysis: RolloutAnalysis | undefined,
+  byUser: boolean,
+  steps: readonly PlannedStep[],
+  canaries = 1,
+): AnalysisSpec {
+  const { errorTolerance, errorBudget, latencyTolerance, latencyBudget, warmup, relax } = analysis ?? {};
+  const { rollbackRisk = DEFAULT_ANALYSIS.rollbackRisk, advanceRisk = DEFAULT_ANALYSIS.advanceRisk } = analysis ?? {};
   const stages = steps.filter(({ set }) => set?.weight !== undefined && set.weight > 0 && set.weight < FULL).length;
   return {
     ...DEFAULT_ANALYSIS,
-    ...(rollbackRisk === undefined ? {} : { rollbackRisk }),
-    ...(advanceRisk === undefined ? {} : { advanceRisk }),
+    rollbackRisk: rollbackRisk / canaries,
+    advanceRisk: advanceRisk / canaries,
+    shareRisk: DEFAULT_ANALYSIS.shareRisk / canaries,
     ...(errorTolerance === undefined ? {} : { errorTolerance: { ...DEFAULT_ANALYSIS.errorTolerance, absolute: errorTolerance } }),
     ...(errorBudget === undefined ? {} : { errorBudget }),
     ...(latencyTolerance === undefined ? {} : { latencyTolerance }),
     ...(latencyBudget === undefined ? {} : { latencyBudget }),
     ...(warmup === undefined ? {} : { warmupMs: toMs(warmup) }),
+    ...(relax === undefined ? {} : { patienceMs: relax === 'never' ? 0 : toMs(relax) }),
     plannedStages: Math.max(1, stages === 0 ? DEFAULT_ANALYSIS.plannedStages : stages),
     assignment: byUser ? 'user' : 'request',
   };

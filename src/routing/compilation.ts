@@ -1,8 +1,9 @@
 import type { Diagnostic } from '../base/diagnostic.ts';
 import { resolveHost } from '../config/hosts.ts';
 import type { AnyResource } from '../config/resources.ts';
+import { mergeDelegates } from '../config/delegates.ts';
 import type { Snapshot } from '../config/snapshot.ts';
-import { ClusterTable } from './cluster-table.ts';
+import { type ClusterOptions, ClusterTable } from './cluster-table.ts';
 import { serviceIndex } from '../config/services.ts';
 import type { ServiceIndex } from '../config/services.ts';
 
@@ -11,19 +12,32 @@ export interface Compilation {
   readonly snapshot: Snapshot;
   readonly services: ServiceIndex;
   readonly clusters: ClusterTable;
+  /** `CompileOptions.istioCompat`. */
+  readonly istioCompat: boolean;
+  /** `CompileOptions.meshNamespaces`. */
+  readonly meshNamespaces: ReadonlySet<string>;
   /** `resolveHost`, remembered: the same name gives the same string, whose hash is then known to every map it is looked up in. */
   resolve(host: string, namespace: string): string;
   /** Warnings only: a snapshot has been validated, and one odd resource must not take the others down. */
-  warn(resource: AnyResource, warning: Pick<Diagnostic, 'code' | 'path' | 'message' | 'hint'>): void;
+  warn(resource: Pick<AnyResource, 'kind' | 'metadata' | 'origin'>, warning: Pick<Diagnostic, 'code' | 'path' | 'message' | 'hint'>): void;
 }
 
-export function startCompilation(snapshot: Snapshot, diagnostics: Diagnostic[]): Compilation {
+export function startCompilation(
+  written: Snapshot,
+  diagnostics: Diagnostic[],
+  options: ClusterOptions & { readonly meshNamespaces?: readonly string[] },
+): Compilation {
+  const { istioCompat = false, meshNamespaces = [] } = options;
+  const virtualServices = mergeDelegates(written.virtualServices);
+  const snapshot = virtualServices === written.virtualServices ? written : { ...written, virtualServices };
   const services = serviceIndex(snapshot);
   const seen = new Set<string>();
   return {
     snapshot,
     services,
-    clusters: new ClusterTable(services),
+    clusters: new ClusterTable(services, options),
+    istioCompat,
+    meshNamespaces: new Set(meshNamespaces),
     resolve: rememberedResolver(services),
     warn: (resource, warning) => {
       const { kind, metadata, origin } = resource;

@@ -1,5 +1,5 @@
-import type { HttpMatchRequest, StringMatch } from '../config/resources.ts';
-import { MESH_GATEWAY, resolveGatewayName } from './scope.ts';
+import type { HttpMatchRequest, L4Match, StringMatch } from '../config/resources.ts';
+import { MESH_GATEWAY, resolveGatewayName } from '../config/gateway-name.ts';
 import type { Scope } from './scope.ts';
 import type { HeaderMatch, QueryParamMatch, RouteMatch, UriMatch, ValueMatch } from './table.ts';
 
@@ -66,7 +66,8 @@ function isClaim(name: string): boolean {
   return name.startsWith('@request.auth.claims');
 }
 
-function whyNever(match: HttpMatchRequest, namespace: string, scope: Scope): string | undefined {
+/** What is settled by where a block stands, whatever it is a block of. */
+export function whyNeverHere(match: L4Match, namespace: string, scope: Scope): string | undefined {
   const { gateways = [], port } = match;
   if (gateways.length > 0 && !gateways.some((name) => scope.gateways.has(resolveGatewayName(name, namespace)))) {
     return `gateways: only for ${gateways.join(', ')}, and this is ${[...scope.gateways].join(', ')}`;
@@ -78,9 +79,17 @@ function whyNever(match: HttpMatchRequest, namespace: string, scope: Scope): str
   if (labels.length > 0) {
     return `sourceLabels: only for callers with ${labels.map(([key, value]) => `${key}=${value}`).join(',')}, and callers have no labels here`;
   }
-  if (match.sourceNamespace !== undefined && match.sourceNamespace !== '') {
-    return `sourceNamespace: only for callers in ${match.sourceNamespace}, and callers have no namespace here`;
+  const { sourceNamespace = '' } = match;
+  if (sourceNamespace !== '' && sourceNamespace !== scope.callers) {
+    const who = scope.callers === undefined ? 'callers have no namespace here' : `these are of ${scope.callers}`;
+    return `sourceNamespace: only for callers in ${sourceNamespace}, and ${who}`;
   }
+  return undefined;
+}
+
+function whyNever(match: HttpMatchRequest, namespace: string, scope: Scope): string | undefined {
+  const never = whyNeverHere(match, namespace, scope);
+  if (never !== undefined) return never;
   const claim = Object.keys(match.headers ?? {}).find(isClaim);
   return claim === undefined ? undefined : `headers: ${claim} needs a validated JWT, and none is validated here`;
 }
@@ -107,7 +116,7 @@ function uriMatch(uri: StringMatch, ignoreCase: boolean): UriMatch | undefined {
   return value === undefined ? undefined : { ...value, ignoreCase: ignoreCase && value.kind !== 'regex' };
 }
 
-function valueMatch(match: StringMatch | undefined): ValueMatch | undefined {
+export function valueMatch(match: StringMatch | undefined): ValueMatch | undefined {
   if (match?.exact !== undefined) return { kind: 'exact', value: match.exact };
   if (match?.prefix !== undefined) return { kind: 'prefix', value: match.prefix };
   if (match?.regex !== undefined) return { kind: 'regex', value: match.regex };

@@ -1,10 +1,15 @@
 import { parseDuration } from '../base/duration.ts';
-import { originOf } from '../config/origins.ts';
+import { delegateName } from '../config/delegates.ts';
+import { originOf, ruleSourceOf } from '../config/origins.ts';
 import type { Release } from '../config/release.ts';
 import type { HttpRedirect, HttpRewrite, IstioHttpRoute, VirtualService } from '../config/resources.ts';
 import type { Compilation } from './compilation.ts';
 import { appendOps, compileHeaders } from './compile-headers.ts';
 import type { CompiledHeaders } from './compile-headers.ts';
+import { compileCors } from './compile-cors.ts';
+import { compileFault } from './compile-fault.ts';
+import { compileMirrors } from './compile-mirrors.ts';
+import { compileRetries } from './compile-retries.ts';
 import { compileMatch, matchEverything } from './compile-match.ts';
 import type { Scope } from './scope.ts';
 import { withReleaseArms } from './release-arms.ts';
@@ -28,8 +33,9 @@ export function compileRule(
   rule: IstioHttpRoute,
   scope: Scope,
 ): Route {
-  const { namespace, name } = virtualService.metadata;
-  const path = `spec.http[${index}]`;
+  const { namespace } = virtualService.metadata;
+  const written = ruleSourceOf(rule) ?? { ...virtualService.metadata, index };
+  const path = `spec.http[${written.index}]`;
   const origin = originOf(rule) ?? virtualService.origin;
   const unsupported =
     (field: string) =>
@@ -46,10 +52,12 @@ export function compileRule(
     rule.match === undefined || rule.match.length === 0
       ? [matchEverything(path)]
       : rule.match.map((match, position) => compileMatch(match, `${path}.match[${position}]`, namespace, scope));
+  const cors = compileCors(rule.corsPolicy);
   const common = {
-    name: rule.name ?? `http[${index}]`,
-    source: { kind: virtualService.kind, namespace, name, path, file: origin.file, line: origin.line },
+    name: rule.name ?? `http[${written.index}]`,
+    source: { kind: virtualService.kind, namespace: written.namespace, name: written.name, path, file: origin.file, line: origin.line },
     matches,
+    ...(cors === undefined ? {} : { cors }),
   };
   if (rule.redirect !== undefined) {
     const action = compileRedirect(rule.redirect) ?? ineffectiveRedirect(compilation, virtualService, path, rule.redirect);
@@ -60,7 +68,7 @@ export function compileRule(
   }
   if (rule.route === undefined || rule.route.length === 0) {
     const unreachable =
-      rule.delegate === undefined ? 'the rule has no action' : 'delegate is not honoured, and the rule has no action of its own';
+      rule.delegate === undefined ? 'the rule has no action' : `its delegate ${delegateName(rule, namespace)} is not there`;
     return { ...common, action: EMPTY_RESPONSE, requestHeaders: NO_HEADER_OPS, responseHeaders: NO_HEADER_OPS, unreachable };
   }
   return { ...common, ...forward(compilation, virtualService, rule, rule.route, request, response, scope, unsupported) };
@@ -107,12 +115,18 @@ function forward(
     });
   }
   const rewrite = compileRewrite(rule.rewrite, routeHost);
+  const retry = compileRetries(rule.retries, compilation.istioCompat);
+  const fault = compileFault(rule.fault, compilation.istioCompat);
+  const mirrors = compileMirrors(compilation, virtualService, rule, scope);
   const plain: ForwardAction = {
     kind: 'forward',
     clusters,
     totalWeight: clusters.reduce((sum, { weight }) => sum + weight, 0),
     ...(rewrite === undefined ? {} : { rewrite }),
     timeoutMs: (rule.timeout === undefined ? undefined : parseDuration(rule.timeout)) ?? 0,
+    ...(retry === undefined ? {} : { retry }),
+    ...(fault === undefined ? {} : { fault }),
+    ...(mirrors.length === 0 ? {} : { mirrors }),
   };
   const released = releaseOf(compilation, virtualService, destinations);
   if (released === undefined) return { action: plain, requestHeaders, responseHeaders };

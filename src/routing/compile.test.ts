@@ -234,6 +234,7 @@ takes it: split (VirtualService default/reviews spec.http[1], input.yaml:29)
     endpoints: 127.0.0.1:9082 (LEAST_REQUEST)
 path sent: /reviews/0
 timeout: none; the answer must begin within 30 s
+retries: none but a connection that could not be made, and an idempotent request without a body on a connection just closed
 `);
   });
 

@@ -140,12 +140,12 @@ function queryCondition(param: QueryParamMatch): Condition {
   };
 }
 
-function valueTest(match: ValueMatch): (value: string) => boolean {
+export function valueTest(match: ValueMatch): (value: string) => boolean {
   const expected = match.value;
   if (match.kind === 'exact') return (value) => value === expected;
   return match.kind === 'prefix' ? (value) => value.startsWith(expected) : fullMatch(expected);
 }
 
-function describeValue(match: ValueMatch): string {
+export function describeValue(match: ValueMatch): string {
   return `${match.kind} ${JSON.stringify(match.value)}`;
 }

@@ -1,14 +1,19 @@
 import type { Gateway, GatewayServer, VirtualService } from '../config/resources.ts';
+import { type GatewayTraffic, gatewayTraffic } from '../config/gateway-traffic.ts';
 import { BoundHosts, parseServerHost } from './bound-hosts.ts';
 import type { Compilation } from './compilation.ts';
+import { compilePassthrough, compileTcp } from './compile-tcp.ts';
+import { tlsSite } from './compile-tls.ts';
 import { mergeRoutes } from './merge-routes.ts';
 import { RuleCache } from './rule-cache.ts';
 import { NO_HEADER_OPS } from './table.ts';
 import type { Listener, Route, VirtualHost } from './table.ts';
 
 /**
- * One listener for each declared Gateway port that carries HTTP; Gateways that declare the same port share it, unless the operator gave one an
+ * One listener for each declared Gateway port; Gateways that declare the same port share it, unless the operator gave one an
  * address of its own (`ownListeners`).
+ *
+ * A port speaks one of plain HTTP, TLS and plain TCP. Servers of TLS share one whatever is inside and wherever it ends: their clients say whom they mean.
  *
  * A VirtualService is served where one of its hosts meets a host of a server of a Gateway it names; the narrower of the two is the domain. A server
  * with `httpsRedirect` answers 301 for every host it serves.
@@ -17,16 +22,19 @@ export function gatewayListeners(compilation: Compilation, ownListeners: Readonl
   const drafts = new Map<string, ListenerDraft>();
   for (const gateway of compilation.snapshot.gateways) {
     for (const [index, server] of (gateway.spec.servers ?? []).entries()) {
-      if (!isHttp(server)) continue;
+      const traffic = gatewayTraffic(server);
+      if (traffic === undefined || server.bind?.startsWith('unix://') === true) continue;
+      const speaks = SPEAKS[traffic];
       const gatewayName = `${gateway.metadata.namespace}/${gateway.metadata.name}`;
-      const own = `${gatewayName}:${server.port.number}`;
-      const name = ownListeners.has(own) ? own : String(server.port.number);
+      const name = tableListenerName(gatewayName, server.port.number, ownListeners);
       let draft = drafts.get(name);
       if (draft === undefined) {
-        draft = { name, port: server.port.number, servers: [] };
+        draft = { name, port: server.port.number, speaks, servers: [] };
         drafts.set(name, draft);
       }
-      draft.servers.push({ gateway, gatewayName, server, path: `spec.servers[${index}]` });
+      const placed = { gateway, gatewayName, server, traffic, path: `spec.servers[${index}]` };
+      if (draft.speaks === speaks) draft.servers.push(placed);
+      else warnOtherProtocol(compilation, draft, placed);
     }
   }
   const bound = new BoundHosts(compilation);
@@ -34,24 +42,40 @@ export function gatewayListeners(compilation: Compilation, ownListeners: Readonl
   return [...drafts.values()].map((draft) => finishListener(compilation, draft, bound, rules));
 }
 
+/** `80`, which the Gateways of that port share, or `namespace/name:80` of one with an address of its own. */
+export function tableListenerName(gatewayName: string, port: number, ownListeners: ReadonlySet<string>): string {
+  const own = `${gatewayName}:${port}`;
+  return ownListeners.has(own) ? own : String(port);
+}
+
 interface PlacedServer {
   readonly gateway: Gateway;
   readonly gatewayName: string;
   readonly server: GatewayServer;
+  readonly traffic: GatewayTraffic;
   readonly path: string;
 }
+
+const SPEAKS = { http: 'plain HTTP', https: 'TLS', tls: 'TLS', passthrough: 'TLS', tcp: 'plain TCP' } as const;
 
 interface ListenerDraft {
   readonly name: string;
   readonly port: number;
+  readonly speaks: (typeof SPEAKS)[GatewayTraffic];
   readonly servers: PlacedServer[];
 }
 
-/** Servers that carry plaintext HTTP. HTTPS, TLS, TCP and MONGO servers are accepted by validation with a warning and not served. */
-const HTTP_PROTOCOLS: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB']);
-
-function isHttp(server: GatewayServer): boolean {
-  return HTTP_PROTOCOLS.has(server.port.protocol.toUpperCase());
+function warnOtherProtocol(
+  compilation: Compilation,
+  { name, port, speaks, servers }: ListenerDraft,
+  { gateway, gatewayName, path }: PlacedServer,
+): void {
+  compilation.warn(gateway, {
+    code: 'W_GATEWAY_CONFLICT',
+    path: `${path}.port`,
+    message: `port ${port} speaks ${speaks} for Gateway ${servers[0]?.gatewayName}, so this server is left out`,
+    hint: `use another port, or --listen ${gatewayName}:${port}=ADDRESS:PORT${name === String(port) ? '' : ' for each'}`,
+  });
 }
 
 interface DomainDraft {
@@ -71,6 +95,7 @@ function finishListener(compilation: Compilation, draft: ListenerDraft, bound: B
     return found;
   };
   for (const placed of draft.servers) {
+    if (placed.traffic !== 'http' && placed.traffic !== 'https') continue;
     for (const serverHost of placed.server.hosts) {
       const redirects = placed.server.tls?.httpsRedirect === true;
       const host = parseServerHost(serverHost, placed.gateway.metadata.namespace);
@@ -110,7 +135,26 @@ function finishListener(compilation: Compilation, draft: ListenerDraft, bound: B
     port: draft.port,
     ...(bind === undefined ? {} : { bind }),
     gateways: [...new Set(draft.servers.map(({ gatewayName }) => gatewayName))],
+    ...connectionRoutes(compilation, draft),
     virtualHosts,
+  };
+}
+
+/** What is known of connections before anything in them is HTTP. */
+function connectionRoutes(
+  compilation: Compilation,
+  { speaks, servers, port }: ListenerDraft,
+): Pick<Listener, 'tls' | 'passthrough' | 'tcp'> {
+  if (speaks === 'plain HTTP') return {};
+  if (speaks === 'plain TCP') return { tcp: compileTcp(compilation, servers, port) };
+  const ending = servers.filter(({ traffic }) => traffic !== 'passthrough');
+  const passing = servers.filter(({ traffic }) => traffic === 'passthrough');
+  const tls = ending.map((placed) =>
+    tlsSite(placed.gateway, placed.server, placed.path, placed.traffic === 'tls' ? compileTcp(compilation, [placed], port) : undefined),
+  );
+  return {
+    ...(tls.length === 0 ? {} : { tls }),
+    ...(passing.length === 0 ? {} : { passthrough: compilePassthrough(compilation, passing, port) }),
   };
 }
 

@@ -243,6 +243,11 @@ function timeDirective(time: Date, directive: string, digits: string): string | 
   }
 }
 
+/** Whether a part can give anything: a literal, or an operator that has a value here. */
+export function hasValue(part: HeaderValue['value'][number]): boolean {
+  return typeof part === 'string' || isSupported(part.command, part.argument);
+}
+
 /** The value as one would write it in a resource. */
 export function headerValueText(value: HeaderValue['value']): string {
   return value

@@ -1,3 +1,4 @@
+import { finish } from '../base/finish.ts';
 import { DomainIndex } from './domain-index.ts';
 import type { RequestView } from './request-view.ts';
 import { RouteIndex } from './route-index.ts';
@@ -19,8 +20,23 @@ export interface Hit {
 export class Matcher {
   readonly #listeners = new Map<string, ListenerMatcher>();
 
-  constructor(table: RoutingTable) {
-    for (const listener of table.listeners) this.#listeners.set(listener.name, new ListenerMatcher(listener));
+  constructor(table: Pick<RoutingTable, 'listeners'>) {
+    finish(this.#prepare(table));
+  }
+
+  /** The same in steps of a millisecond or so, for a thread that has requests to serve meanwhile. Each `next()` is a step. */
+  static *gradually(table: RoutingTable): Generator<undefined, Matcher> {
+    const matcher = new Matcher({ listeners: [] });
+    yield* matcher.#prepare(table);
+    return matcher;
+  }
+
+  *#prepare({ listeners }: Pick<RoutingTable, 'listeners'>): Generator<undefined, void> {
+    for (const listener of listeners) {
+      const matcher = new ListenerMatcher();
+      yield* matcher.prepare(listener);
+      this.#listeners.set(listener.name, matcher);
+    }
   }
 
   /** By `Listener.name`. */
@@ -32,10 +48,17 @@ export class Matcher {
 export class ListenerMatcher {
   readonly #virtualHosts = new DomainIndex<RouteIndex<Hit>>();
 
-  constructor(listener: Listener) {
-    for (const virtualHost of listener.virtualHosts) {
-      const index = new RouteIndex<Hit>(liveBlocks(virtualHost));
+  /** Once, before anything is asked. */
+  *prepare({ virtualHosts }: Listener): Generator<undefined, void> {
+    let untilStep = STEP_BLOCKS;
+    for (const virtualHost of virtualHosts) {
+      const blocks = liveBlocks(virtualHost);
+      const index = yield* RouteIndex.gradually(blocks, STEP_BLOCKS);
       for (const domain of virtualHost.domains) this.#virtualHosts.add(domain, index);
+      untilStep -= 1 + (blocks.length % STEP_BLOCKS);
+      if (untilStep > 0) continue;
+      untilStep = STEP_BLOCKS;
+      yield;
     }
   }
 
@@ -44,6 +67,9 @@ export class ListenerMatcher {
     return this.#virtualHosts.find(request.authority)?.find(request);
   }
 }
+
+/** Blocks that are prepared in a millisecond or so. */
+const STEP_BLOCKS = 200;
 
 /** The blocks that can hold here, in order. `explain` shows the others with their reason. */
 function liveBlocks(virtualHost: VirtualHost): { readonly match: RouteMatch; readonly hit: Hit }[] {

@@ -38,7 +38,8 @@ export function isLive(route: Route): boolean {
   return route.unreachable === undefined && route.matches.some((match: RouteMatch) => match.never === undefined);
 }
 
-function markUnreachable(routes: readonly Route[]): readonly Route[] {
+/** Notes of what stands behind a rule that takes everything that no request gets there. */
+export function markUnreachable(routes: readonly Route[]): readonly Route[] {
   const at = routes.findIndex((route) => route.unreachable === undefined && route.matches.some(isCatchAll));
   const taker = routes[at];
   if (taker === undefined || at === routes.length - 1) return routes;

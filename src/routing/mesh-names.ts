@@ -5,11 +5,16 @@ import type { Compilation } from './compilation.ts';
  * The names by which callers of the mesh listener may address each host: its own, and for `NAME.NAMESPACE.svc.cluster.local` the shorter
  * `NAME.NAMESPACE.svc`, `NAME.NAMESPACE` and `NAME` (Istio generateAltVirtualHosts).
  *
- * Istio gives the bare name to callers of the service's own namespace; callers of Serin have none. So a bare name is the service in `default`; where
+ * Istio gives the bare name to callers of the service's own namespace. Callers of Serin have none, unless they come to a listener for them
+ * (`callers`). So a bare name is the service in their namespace; else the one in `default`; where
  * `default` has none of that name, the one service that bears it; where two other namespaces do, nobody's, with a warning: sending a request to
  * whichever was declared first would be a guess.
  */
-export function meshNames(compilation: Compilation, hosts: readonly string[]): ReadonlyMap<string, readonly string[]> {
+export function meshNames(
+  compilation: Compilation,
+  hosts: readonly string[],
+  callers: string | undefined,
+): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, readonly string[]>();
   const bearers = new Map<string, string[]>();
   // Names without short forms; the only ones that a short form of another can be equal to.
@@ -28,9 +33,10 @@ export function meshNames(compilation: Compilation, hosts: readonly string[]): R
   }
   for (const [bare, candidates] of bearers) {
     const [only, ...others] = candidates;
-    const owner = others.length === 0 ? only : candidates.find((host) => host === resolveHost(bare, 'default'));
-    if (others.length > 0) warnAmbiguous(compilation, bare, candidates, owner);
-    else if (plain.size === 0) continue;
+    const of = (namespace: string): string | undefined => candidates.find((host) => host === resolveHost(bare, namespace));
+    const owner = others.length === 0 ? only : ((callers === undefined ? undefined : of(callers)) ?? of('default'));
+    if (others.length === 0 && plain.size === 0) continue;
+    if (others.length > 0 && callers === undefined) warnAmbiguous(compilation, bare, candidates, owner);
     for (const host of candidates) {
       const aliases = names.get(host) ?? [];
       // A name that somebody declared outright is that host, not a short form of another.

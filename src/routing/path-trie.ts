@@ -8,7 +8,7 @@
  * ```
  */
 export class PathTrie<Value> {
-  readonly #root: Node<Value> = { label: '', exact: undefined, prefix: undefined, children: undefined };
+  readonly #root: Node<Value> = { label: '', exact: undefined, prefix: undefined, element: undefined, children: undefined };
   readonly #fold: boolean;
 
   /** @param fold  Compare ASCII letters without regard to case; keys must then be in lower case. */
@@ -24,13 +24,25 @@ export class PathTrie<Value> {
       const code = key.charCodeAt(position);
       const child = node.children?.get(code);
       if (child === undefined) {
-        const leaf: Node<Value> = { label: key.slice(position), exact: undefined, prefix: undefined, children: undefined };
+        const leaf: Node<Value> = {
+          label: key.slice(position),
+          exact: undefined,
+          prefix: undefined,
+          element: undefined,
+          children: undefined,
+        };
         (node.children ??= new Map()).set(code, leaf);
         return leaf;
       }
       const shared = sharedLength(child.label, key, position);
       if (shared < child.label.length) {
-        const upper: Node<Value> = { label: child.label.slice(0, shared), exact: undefined, prefix: undefined, children: new Map() };
+        const upper: Node<Value> = {
+          label: child.label.slice(0, shared),
+          exact: undefined,
+          prefix: undefined,
+          element: undefined,
+          children: new Map(),
+        };
         upper.children?.set(child.label.charCodeAt(shared), child);
         child.label = child.label.slice(shared);
         node.children?.set(code, upper);
@@ -66,6 +78,8 @@ export class PathTrie<Value> {
 export interface Slot<Value> {
   exact: Value | undefined;
   prefix: Value | undefined;
+  /** A prefix that ends where an element of the path does. */
+  element: Value | undefined;
 }
 
 export interface Node<Value> extends Slot<Value> {

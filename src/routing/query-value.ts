@@ -20,4 +20,12 @@ export function firstQueryValue(query: string, name: string): string | undefined
   return undefined;
 }
 
+/** The rest of the query without any parameter of that name; everything else as received. */
+export function withoutQueryParam(query: string, name: string): string {
+  return query
+    .split('&')
+    .filter((pair) => pair !== name && !pair.startsWith(`${name}=`))
+    .join('&');
+}
+
 const EQUALS = 0x3d;

@@ -1,6 +1,6 @@
 import { RE2JS } from 're2js';
 import { removeDotSegments } from '../http/target.ts';
-import type { Rewrite, RouteMatch, UriMatch } from './table.ts';
+import type { ForwardAction, Rewrite, RouteMatch, UriMatch, WeightedCluster } from './table.ts';
 
 /**
  * The path to send upstream, from the normalised path that was matched (both without query).
@@ -16,6 +16,19 @@ import type { Rewrite, RouteMatch, UriMatch } from './table.ts';
 export function rewritePath(rewrite: Rewrite | undefined, match: RouteMatch, path: string): string {
   if (rewrite?.path === undefined) return path;
   return resolveDotSegments(replaced(rewrite.path, match, path));
+}
+
+/** The route's, with what the destination says for itself in its place. */
+export function destinationRewrite(
+  { rewrite }: Pick<ForwardAction, 'rewrite'>,
+  { pathRewrite, hostRewrite }: WeightedCluster,
+): Rewrite | undefined {
+  if (pathRewrite === undefined && hostRewrite === undefined) return rewrite;
+  return {
+    ...rewrite,
+    ...(pathRewrite === undefined ? {} : { path: pathRewrite }),
+    ...(hostRewrite === undefined ? {} : { host: hostRewrite }),
+  };
 }
 
 function replaced(rewrite: NonNullable<Rewrite['path']>, match: RouteMatch, path: string): string {

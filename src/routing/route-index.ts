@@ -1,3 +1,4 @@
+import { finish } from '../base/finish.ts';
 import { lowerAscii, prepareConditions } from './condition.ts';
 import type { Condition, ReadValue } from './condition.ts';
 import { PathTrie } from './path-trie.ts';
@@ -19,14 +20,26 @@ import type { RouteMatch } from './table.ts';
 export class RouteIndex<Hit> {
   readonly #exactCase = new PathTrie<Bucket<Hit>>(false);
   readonly #anyCase = new PathTrie<Bucket<Hit>>(true);
-  readonly #anyPath: Candidates<Hit>;
+  #anyPath = new Candidates<Hit>([]);
   #foldsPaths = false;
 
   /** @param blocks  In the user's order. */
-  constructor(blocks: readonly { readonly match: RouteMatch; readonly hit: Hit }[]) {
+  constructor(blocks: readonly Block<Hit>[]) {
+    finish(this.#prepare(blocks, blocks.length));
+  }
+
+  /** The same in steps of so many blocks. */
+  static *gradually<Hit>(blocks: readonly Block<Hit>[], stepBlocks: number): Generator<undefined, RouteIndex<Hit>> {
+    const index = new RouteIndex<Hit>([]);
+    yield* index.#prepare(blocks, stepBlocks);
+    return index;
+  }
+
+  *#prepare(blocks: readonly Block<Hit>[], stepBlocks: number): Generator<undefined, void> {
     const buckets: Bucket<Hit>[] = [];
     const elsewhere: Entry<Hit>[] = [];
     for (const [position, { match, hit }] of blocks.entries()) {
+      if (position % stepBlocks === stepBlocks - 1) yield;
       const conditions = prepareConditions(match);
       const uri = match.uri;
       if (uri === undefined || uri.kind === 'regex') {
@@ -34,11 +47,11 @@ export class RouteIndex<Hit> {
         continue;
       }
       if (uri.ignoreCase) this.#foldsPaths = true;
-      // `/a/` and `/a` are one element prefix, and whether an element ends there is still to be tested; the others the trie answers whole.
+      // `/a/` and `/a` are one element prefix.
       const key = uri.kind === 'pathPrefix' && uri.value.endsWith('/') ? uri.value.slice(0, -1) : uri.value;
-      const tests = uri.kind === 'pathPrefix' ? conditions : conditions.slice(1);
+      const tests = conditions.slice(1);
       const slot = uri.ignoreCase ? this.#anyCase.at(lowerAscii(key)) : this.#exactCase.at(key);
-      const kind = uri.kind === 'exact' ? 'exact' : 'prefix';
+      const kind = uri.kind === 'pathPrefix' ? 'element' : uri.kind;
       let bucket = slot[kind];
       if (bucket === undefined) {
         bucket = { entries: [], candidates: undefined };
@@ -47,7 +60,8 @@ export class RouteIndex<Hit> {
       }
       bucket.entries.push({ position, hit, tests });
     }
-    for (const bucket of buckets) {
+    for (const [position, bucket] of buckets.entries()) {
+      if (position % stepBlocks === stepBlocks - 1) yield;
       bucket.candidates = new Candidates(bucket.entries);
       bucket.entries = [];
     }
@@ -59,6 +73,11 @@ export class RouteIndex<Hit> {
     if (this.#foldsPaths) best = walk(this.#anyCase, request, best);
     return this.#anyPath.better(request, best)?.hit;
   }
+}
+
+interface Block<Hit> {
+  readonly match: RouteMatch;
+  readonly hit: Hit;
 }
 
 interface Entry<Hit> {
@@ -79,12 +98,16 @@ function walk<Hit>(trie: PathTrie<Bucket<Hit>>, request: RequestView, found: Ent
   let position = 0;
   for (let node: typeof trie.root | undefined = trie.root; node !== undefined;) {
     if (node.prefix?.candidates !== undefined) best = node.prefix.candidates.better(request, best);
+    if (node.element?.candidates !== undefined && (position === path.length || path.charCodeAt(position) === SLASH))
+      best = node.element.candidates.better(request, best);
     if (position === path.length) return node.exact?.candidates === undefined ? best : node.exact.candidates.better(request, best);
     node = trie.step(node, path, position);
     if (node !== undefined) position += node.label.length;
   }
   return best;
 }
+
+const SLASH = 0x2f;
 
 /** Below this many blocks a walk down the list is quicker than reading a value and asking a map. */
 const KEYED_AT_LEAST = 8;

@@ -19,7 +19,7 @@ export class RuleCache {
       byScope = new Map();
       this.#lists.set(virtualService, byScope);
     }
-    const key = `${scope.port} ${[...scope.gateways].sort().join(' ')}`;
+    const key = `${scope.callers ?? ''} ${scope.port} ${[...scope.gateways].sort().join(' ')}`;
     let routes = byScope.get(key);
     if (routes === undefined) {
       const rules = virtualService.spec.http ?? [];

@@ -1,4 +1,8 @@
-import type { ForwardAction, WeightedCluster } from './table.ts';
+/** Clusters in list order, and the sum of their weights. */
+interface Weighted<T> {
+  readonly clusters: readonly T[];
+  readonly totalWeight: number;
+}
 
 /**
  * Chooses the cluster of one request by cumulative weight over list order (Envoy weighted_clusters: value modulo total, in order).
@@ -7,7 +11,7 @@ import type { ForwardAction, WeightedCluster } from './table.ts';
  *               gives the same cluster, and the ranges of the earlier clusters do not move when a later one changes.
  * @returns      Never a cluster of weight 0 beside others: compile() leaves those out.
  */
-export function pickCluster(action: ForwardAction, ratio: number): WeightedCluster {
+export function pickCluster<T extends { readonly weight: number }>(action: Weighted<T>, ratio: number): T {
   const { clusters } = action;
   const last = clusters.length - 1;
   let left = ratio * action.totalWeight;

@@ -1,88 +1,65 @@
-/**
- * What is counted about one cluster: the layout of its slot in shared memory, the writer a data-plane worker holds, and the sum a reader
- * makes over all workers.
- *
- * Invariants:
- * 1. A slot of one worker has one writer, that worker's thread; so increments need no atomics. Readers may be a few requests behind.
- * 2. Counters are 64-bit floats: exact to 2^53, so they neither wrap nor go backwards. (ECMAScript lets a float in shared memory tear; an
- *    aligned 8-byte store does not on any 64-bit processor Node runs on.)
- * 3. A slot nobody wrote to is never touched, so its memory pages are never taken: thousands of idle clusters cost address space only.
- *
- *     word 0            1        2        3..7    8          9..508           512..639                640..2239
- *          requests     active   sum ms   spare   status 0   status 100..599  64 x (flag+status, n)   latency buckets
- */
-import { BUCKETS, bucketIndex } from './histogram.ts';
-import { RESPONSE_FLAG_NUMBERS, RESPONSE_FLAGS } from './response-flag.ts';
-import type { ResponseFlag } from './response-flag.ts';
+/** The writer's side of what is counted about a cluster; see slot-layout.ts. */
+import { bucketIndex } from './histogram.ts';
+import { NOTHING_BESIDE, RESPONSE_FLAG_NUMBERS } from './response-flag.ts';
+import type { FlagsBeside, ResponseFlag } from './response-flag.ts';
+import {
+  ACTIVE,
+  CALLS,
+  DURATION,
+  FALLBACKS,
+  FIRST_STATUS,
+  FLAGS,
+  GRPC_STATUSES,
+  HISTOGRAMS,
+  HISTOGRAM_BOUNDS,
+  HISTOGRAM_BUCKETS,
+  LATENCY,
+  REASONS,
+  REQUESTS,
+  REQUEST_BYTES,
+  RESPONSE_BYTES,
+  RETRIES,
+  RETRIES_REFUSED,
+  RETRYING,
+  STATUS,
+  STATUSES,
+  TCP_CLOSED,
+  TCP_CONNECTIONS,
+  TCP_OPENED,
+  TCP_RECEIVED,
+  TCP_REFUSED,
+  TCP_SENT,
+  histogramAt,
+  isStatus,
+} from './slot-layout.ts';
 
-const REQUESTS = 0;
-const ACTIVE = 1;
-const DURATION_SUM = 2;
-/** Of the first status; `STATUS - 1` holds every number that is not a status (0: no answer was sent). */
-const STATUS = 9;
-const FIRST_STATUS = 100;
-const STATUSES = 500;
-const FLAGS = 512;
-/** Flags Serin sets go with a handful of statuses each; a pair beyond this many is counted under its status without its flag. */
-const FLAG_PAIRS = 64;
-const LATENCY = FLAGS + 2 * FLAG_PAIRS;
+/** The status of a gRPC call: 0 to 16 (google.rpc.Code), or one of the two below. */
+export type GrpcStatus = number;
+/** Nobody said one: the call was broken off or taken back. */
+export const UNSAID: GrpcStatus = 17;
+/** It was no call. */
+export const NO_CALL: GrpcStatus = -1;
 
-/**
- * What one key has gained since it was read last: for those who look several times a second at a thousand keys. Allocates nothing while reading.
- *
- * Only requests whose latency is there already are told, so one that is being recorded at this instant is told the next time.
- */
-export class GrowthReader {
-  readonly #slots: readonly Float64Array[];
-  readonly #before = new Float64Array(BUCKETS);
-  #told = 0;
-  #lowest = BUCKETS;
-
-  /** @param slots One a worker. What they hold already is not growth. */
-  constructor(slots: readonly Float64Array[]) {
-    this.#slots = slots;
-    this.read(() => undefined);
-  }
-
-  /** @param gained Called for each bucket of histogram.ts that has grown. */
-  read(gained: (bucket: number, count: number) => void): void {
-    let left = -this.#told;
-    for (const words of this.#slots) left += words[REQUESTS] ?? 0;
-    // Latencies of one key lie together: the search begins where the lowest was, and ends when all are found.
-    const lowest = this.#lowest;
-    left = this.#search(lowest, BUCKETS, left, gained);
-    this.#search(0, lowest, left, gained);
-  }
-
-  #search(from: number, to: number, wanted: number, gained: (bucket: number, count: number) => void): number {
-    const slots = this.#slots;
-    const before = this.#before;
-    let left = wanted;
-    for (let bucket = from; bucket < to && left > 0; bucket++) {
-      let count = 0;
-      for (let worker = 0; worker < slots.length; worker++) count += slots[worker]?.[LATENCY + bucket] ?? 0;
-      const grown = count - (before[bucket] ?? 0);
-      if (grown <= 0) continue;
-      before[bucket] = count;
-      this.#told += grown;
-      this.#lowest = Math.min(this.#lowest, bucket);
-      left -= grown;
-      gained(bucket, grown);
-    }
-    return left;
-  }
-}
-
-/** Words (of 8 bytes) in a slot. */
-export const SLOT_WORDS = LATENCY + BUCKETS;
+const LAST_BOUND = HISTOGRAM_BOUNDS.at(-1) ?? 0;
+/** Where the search for a value's bucket begins, by how many bits its whole part has: the bucket of the least such value. */
+const FIRST_BUCKET = Uint8Array.from({ length: 33 }, (_, bits) => {
+  const least = bits === 0 ? 0 : 2 ** (bits - 1);
+  return HISTOGRAM_BOUNDS.filter((bound) => bound < least).length;
+});
 
 /** The writer's side of one cluster's slot; made once a cluster and kept. Nothing here allocates; `record` takes about 10 ns (bench/telemetry.ts). */
 export class ClusterCounters {
   readonly #words: Float64Array;
+  readonly #all: () => readonly Float64Array[];
 
-  /** @param words  This worker's slot, `SLOT_WORDS` long. */
-  constructor(words: Float64Array) {
+  /**
+   * @param words  This worker's slot, `SLOT_WORDS` long. What a worker before it had under way has gone with it.
+   * @param all    The slots of all workers, this one's among them; asked for only where limits are looked at.
+   */
+  constructor(words: Float64Array, all: () => readonly Float64Array[]) {
     this.#words = words;
+    this.#all = all;
+    for (const word of [ACTIVE, RETRYING]) if (words[word] !== 0) words[word] = 0;
   }
 
   /**
@@ -95,28 +72,116 @@ export class ClusterCounters {
     const words = this.#words;
     const offset = status - FIRST_STATUS;
     add(words, REQUESTS, 1);
-    if (durationMs > 0) add(words, DURATION_SUM, durationMs);
     add(words, offset >= 0 && offset < STATUSES ? STATUS + (offset | 0) : STATUS - 1, 1);
     add(words, LATENCY + bucketIndex(durationMs), 1);
   }
 
-  /** Beside `record`, for a request that ended with a flag; `status` as given there. A request has at most one flag. */
-  flag(flag: ResponseFlag, status: number): void {
+  /**
+   * Beside `record`, for a request that ended with a flag; `status` as given there.
+   *
+   * @param flag  Why it ended so; undefined where only something beside it is to be said.
+   * @param also  What happened to it besides.
+   */
+  flag(flag: ResponseFlag | undefined, status: number, also: FlagsBeside = NOTHING_BESIDE): void {
+    this.#count(FLAGS, LATENCY, pairOf(flag, status, also));
+  }
+
+  /** One finished call, instead of `record` and `flag`. */
+  recordCall(grpcStatus: GrpcStatus, status: number, flag: ResponseFlag | undefined, also: FlagsBeside, durationMs: number): void {
+    if (this.#count(CALLS, HISTOGRAMS, pairOf(flag, status, also) * GRPC_STATUSES + grpcStatus)) {
+      add(this.#words, REQUESTS, 1);
+      add(this.#words, LATENCY + bucketIndex(durationMs), 1);
+    } else {
+      this.record(status, durationMs);
+    }
+  }
+
+  /** Beside `record` or `recordCall`, for the histograms of `/metrics`. Sizes are of bodies, without framing. */
+  measure(isCall: boolean, durationMs: number, requestBytes: number, responseBytes: number): void {
     const words = this.#words;
-    // + 1: an empty pair reads as 0.
-    const pair = (RESPONSE_FLAG_NUMBERS.get(flag) ?? 0) * 1000 + (isStatus(status) ? status : 0) + 1;
-    for (let at = FLAGS; at < LATENCY; at += 2) {
+    observe(words, histogramAt(isCall, DURATION), durationMs);
+    observe(words, histogramAt(isCall, REQUEST_BYTES), requestBytes);
+    observe(words, histogramAt(isCall, RESPONSE_BYTES), responseBytes);
+  }
+
+  /** Counts a key in a small table of keys and counts. @returns Whether there was room for it. */
+  #count(from: number, to: number, key: number): boolean {
+    const words = this.#words;
+    // An empty place reads as 0.
+    const stored = key + 1;
+    for (let at = from; at < to; at += 2) {
       const found = words[at];
-      if (found === pair) {
+      if (found === stored) {
         add(words, at + 1, 1);
-        return;
+        return true;
       }
       if (found === 0) {
         words[at + 1] = 1;
-        words[at] = pair;
-        return;
+        words[at] = stored;
+        return true;
       }
     }
+    return false;
+  }
+
+  /** An attempt is made again. */
+  retryBegun(): void {
+    add(this.#words, RETRIES, 1);
+    add(this.#words, RETRYING, 1);
+  }
+
+  retryEnded(): void {
+    add(this.#words, RETRYING, -1);
+  }
+
+  /** An attempt would be made again, but for the limit on retries. */
+  retryRefused(): void {
+    add(this.#words, RETRIES_REFUSED, 1);
+  }
+
+  /** A request is given to stable, because it failed here. */
+  fellBack(): void {
+    add(this.#words, FALLBACKS, 1);
+  }
+
+  /** A connection is passed on as bytes. */
+  tcpOpened(): void {
+    add(this.#words, TCP_CONNECTIONS, 1);
+    add(this.#words, TCP_OPENED, 1);
+  }
+
+  tcpClosed(): void {
+    add(this.#words, TCP_CLOSED, 1);
+  }
+
+  /** No upstream could be connected to for it. */
+  tcpRefused(): void {
+    add(this.#words, TCP_CONNECTIONS, 1);
+    add(this.#words, TCP_REFUSED, 1);
+  }
+
+  /** Of a connection that is passed on, from its client. */
+  received(bytes: number): void {
+    add(this.#words, TCP_RECEIVED, bytes);
+  }
+
+  /** To it. */
+  sent(bytes: number): void {
+    add(this.#words, TCP_SENT, bytes);
+  }
+
+  /** Requests in flight, over all workers; as far as each has told. */
+  get active(): number {
+    return this.#sum(ACTIVE);
+  }
+
+  /** Retries under way, over all workers. */
+  get retrying(): number {
+    return this.#sum(RETRYING);
+  }
+
+  #sum(word: number): number {
+    return this.#all().reduce((sum, words) => sum + (words[word] ?? 0), 0);
   }
 
   /** A request was handed to this cluster (1) or is over (-1). */
@@ -125,73 +190,22 @@ export class ClusterCounters {
   }
 }
 
-/** Everything counted about a cluster since start, over all workers. */
-export interface ClusterTotals {
-  /** Finished requests. */
-  readonly requests: number;
-  /** Requests in flight now. */
-  readonly active: number;
-  readonly durationSumMs: number;
-  /** Finished requests by the status the client was answered; 0 where no answer was sent. Only statuses that occurred. */
-  readonly statuses: ReadonlyMap<number, number>;
-  /** Those of `statuses` that ended with a flag. */
-  readonly flags: readonly FlagCount[];
-  /** One count a bucket of histogram.ts. */
-  readonly latency: ArrayLike<number>;
-}
-
-interface FlagCount {
-  readonly flag: ResponseFlag;
-  readonly status: number;
-  readonly count: number;
-}
-
-const NO_LATENCY: ArrayLike<number> = Object.freeze(Array.from({ length: BUCKETS }, () => 0));
-
-/** The sum over one slot of each worker. Slots nobody has written to are left untouched. */
-export function sumSlots(slots: readonly Float64Array[]): ClusterTotals {
-  let active = 0;
-  const used: Float64Array[] = [];
-  for (const words of slots) {
-    active += words[ACTIVE] ?? 0;
-    if ((words[REQUESTS] ?? 0) > 0) used.push(words);
-  }
-  if (used.length === 0) return { requests: 0, active, durationSumMs: 0, statuses: new Map(), flags: [], latency: NO_LATENCY };
-
-  let requests = 0;
-  let durationSumMs = 0;
-  const statuses = new Map<number, number>();
-  const flags = new Map<number, number>();
-  const latency = new Float64Array(BUCKETS);
-  for (const words of used) {
-    durationSumMs += words[DURATION_SUM] ?? 0;
-    for (let at = STATUS - 1; at < STATUS + STATUSES; at++) {
-      const count = words[at] ?? 0;
-      if (count === 0) continue;
-      const status = at < STATUS ? 0 : at - STATUS + FIRST_STATUS;
-      statuses.set(status, (statuses.get(status) ?? 0) + count);
-      // Not word 0: a request being recorded at this instant must be in both or in neither.
-      requests += count;
-    }
-    for (let at = FLAGS; at < LATENCY; at += 2) {
-      const pair = words[at] ?? 0;
-      if (pair === 0) break;
-      flags.set(pair - 1, (flags.get(pair - 1) ?? 0) + (words[at + 1] ?? 0));
-    }
-    for (let bucket = 0; bucket < BUCKETS; bucket++) latency[bucket] = (latency[bucket] ?? 0) + (words[LATENCY + bucket] ?? 0);
-  }
-  return { requests, active, durationSumMs, statuses, flags: [...flags].flatMap(flagCount), latency };
-}
-
-function flagCount([pair, count]: readonly [number, number]): FlagCount[] {
-  const flag = RESPONSE_FLAGS[Math.floor(pair / 1000)];
-  return flag === undefined ? [] : [{ flag, status: pair % 1000, count }];
-}
-
-function isStatus(status: number): boolean {
-  return status >= FIRST_STATUS && status < FIRST_STATUS + STATUSES;
-}
-
 function add(words: Float64Array, at: number, amount: number): void {
   words[at] = (words[at] ?? 0) + amount;
+}
+
+function pairOf(flag: ResponseFlag | undefined, status: number, also: FlagsBeside): number {
+  const reason = flag === undefined ? 0 : (RESPONSE_FLAG_NUMBERS.get(flag) ?? 0) + 1;
+  return (also * REASONS + reason) * 1000 + (isStatus(status) ? status : 0);
+}
+
+/** @param value  Not negative; NaN counts as 0. */
+function observe(words: Float64Array, at: number, value: number): void {
+  let bucket = HISTOGRAM_BUCKETS - 1;
+  if (!(value > LAST_BOUND)) {
+    bucket = FIRST_BUCKET[32 - Math.clz32(value)] ?? 0;
+    while (value > (HISTOGRAM_BOUNDS[bucket] ?? 0)) bucket++;
+  }
+  add(words, at + bucket, 1);
+  if (value > 0) add(words, at + HISTOGRAM_BUCKETS, value);
 }

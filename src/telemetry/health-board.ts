@@ -1,6 +1,6 @@
 /**
  * Which endpoints their active health checks hold healthy, in shared memory: one byte an endpoint, written by the control plane's checker,
- * read by data-plane workers on every choice of an endpoint.
+ * read by data-plane workers on every choice of an endpoint. The kill switches of releases are bytes here, too.
  *
  * Invariants: a slot starts healthy (0 is healthy, so memory needs no preparation); a key keeps its slot for the life of the process;
  * segments never move and new ones are appended. A worker attaches the list together with the table that uses it.
@@ -68,5 +68,11 @@ export class HealthView {
   isHealthy(slot: number): boolean {
     const segment = this.#segments[(slot / SLOTS_PER_SEGMENT) | 0];
     return segment === undefined || segment[slot % SLOTS_PER_SEGMENT] !== UNHEALTHY;
+  }
+
+  /** For kill switches, which a worker may throw as well as the control plane; both only ever this way. */
+  setUnhealthy(slot: number): void {
+    const segment = this.#segments[Math.floor(slot / SLOTS_PER_SEGMENT)];
+    if (segment !== undefined) Atomics.store(segment, slot % SLOTS_PER_SEGMENT, UNHEALTHY);
   }
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BUCKETS, bucketFloorMs, bucketIndex, bucketMiddleMs, cumulate, quantileMs } from './histogram.ts';
+import { BUCKETS, bucketFloorMs, bucketIndex, bucketMiddleMs, quantileMs } from './histogram.ts';
 
 /** Durations over the whole range, even on a logarithmic scale. */
 const durationMs = (minMs: number, maxMs: number): fc.Arbitrary<number> =>
@@ -57,10 +57,4 @@ describe('quantiles', () => {
       ),
     );
   });
-});
-
-test('cumulative counts count what is at most each bound, and only grow', () => {
-  const counts = new Float64Array(BUCKETS);
-  for (const ms of [0.2, 0.4, 3, 7, 7, 700, 2_000_000]) counts[bucketIndex(ms)] = (counts[bucketIndex(ms)] ?? 0) + 1;
-  expect(cumulate(counts, [0.5, 1, 5, 10, 1000])).toEqual([2, 2, 3, 5, 6]);
 });

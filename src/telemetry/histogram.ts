@@ -63,25 +63,3 @@ export function quantileMs(counts: ArrayLike<number>, q: number): number | undef
   }
   return undefined;
 }
-
-/**
- * Folds the fine buckets into cumulative counts for the given upper bounds (Prometheus `le`).
- *
- * A fine bucket that straddles a bound is counted on the side its middle is on, so a bound is exact to 0.8 %.
- *
- * @param boundsMs  Ascending, ms.
- * @returns         One cumulative count a bound; what is longer than the last bound is only in the total.
- */
-export function cumulate(counts: ArrayLike<number>, boundsMs: readonly number[]): number[] {
-  const cumulative: number[] = [];
-  let seen = 0;
-  let next = 0;
-  for (const boundMs of boundsMs) {
-    while (next < BUCKETS && bucketMiddleMs(next) <= boundMs) {
-      seen += counts[next] ?? 0;
-      next++;
-    }
-    cumulative.push(seen);
-  }
-  return cumulative;
-}

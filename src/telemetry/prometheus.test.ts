@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Metrics } from './prometheus.ts';
-import type { ClusterSample, EndpointSample } from './prometheus.ts';
+import { UNSAID } from './cluster-counters.ts';
+import type { ClusterSample, EndpointSample, OutlierSample } from './prometheus.ts';
 import { StatsRegistry, StatsWriter } from './shared-stats.ts';
 import type { WorkerTotals } from './worker-counters.ts';
 
@@ -29,12 +30,19 @@ function parse(text: string): Sample[] {
 
 /** What the next scrape finds; one `Metrics` for all tests, because each starts measuring the process anew. */
 let clusters: readonly ClusterSample[] = [];
+let mirrors: readonly ClusterSample[] = [];
 let endpoints: readonly EndpointSample[] = [];
+let outliers: readonly OutlierSample[] = [];
 let workers: readonly WorkerTotals[] = [];
 const metrics = new Metrics({
   clusters: () => clusters,
+  mirrors: () => mirrors,
   endpoints: () => endpoints,
+  outliers: () => outliers,
   workers: () => workers,
+  accessLogLost: () => 3,
+  spans: () => ({ sent: 5, dropped: 4 }),
+  notifications: () => ({ sent: 0, dropped: 0 }),
   reload: () => ({ successful: false, lastSuccessAtMs: 1_700_000_000_500 }),
   build: { version: '1.2.3', nodeVersion: 'v24.0.0' },
 });
@@ -61,6 +69,7 @@ function cluster(
   writer.attach(registry.segments());
   for (const [status, durationMs, flag] of requests) {
     writer.cluster(slot).record(status, durationMs);
+    writer.cluster(slot).measure(false, durationMs, 0, 0);
     if (flag !== undefined) writer.cluster(slot).flag(flag, status);
   }
   return { ...REVIEWS, ...labels, totals: registry.totals('c') };
@@ -92,6 +101,53 @@ describe('requests', () => {
     ]);
   });
 
+  test('that are gRPC calls have a protocol of their own, and say how they ended', async () => {
+    const registry = new StatsRegistry(1);
+    const slot = registry.slot('c');
+    const writer = new StatsWriter(0, 1);
+    writer.attach(registry.segments());
+    const counters = writer.cluster(slot);
+    counters.recordCall(0, 200, undefined, 0, 3);
+    counters.measure(true, 3, 20, 2000);
+    counters.recordCall(14, 200, 'UF', 0, 3);
+    counters.measure(true, 3, 20, 0);
+    counters.recordCall(UNSAID, 499, 'DR', 0, 3);
+    counters.measure(true, 3, 20, 0);
+    counters.record(200, 7);
+    counters.measure(false, 7, 0, 5);
+    clusters = [{ ...REVIEWS, totals: registry.totals('c') }];
+    const samples = await scrape();
+    const of = (name: string): Sample[] => samples.filter((sample) => sample.name === name);
+    const said = ['request_protocol', 'response_code', 'grpc_response_status', 'response_flags'];
+    expect(of('istio_requests_total').map(({ labels, value }) => [...said.map((label) => labels[label]), value])).toEqual([
+      ['http', '200', undefined, '-', 1],
+      ['grpc', '200', '0', '-', 1],
+      ['grpc', '200', '14', 'UF', 1],
+      ['grpc', '499', '', 'DR', 1],
+    ]);
+    const sums = (name: string): unknown =>
+      ['sum', 'count'].map((part) => of(`${name}_${part}`).map(({ labels, value }) => [labels['request_protocol'], value]));
+    expect(sums('istio_request_duration_milliseconds')).toEqual([
+      [
+        ['http', 7],
+        ['grpc', 9],
+      ],
+      [
+        ['http', 1],
+        ['grpc', 3],
+      ],
+    ]);
+    expect(sums('istio_request_bytes')).toMatchObject([
+      [
+        ['http', 0],
+        ['grpc', 60],
+      ],
+      {},
+    ]);
+    const large = of('istio_response_bytes_bucket').filter(({ labels }) => labels['request_protocol'] === 'grpc');
+    expect(Object.fromEntries(large.map(({ labels, value }) => [labels['le'], value]))).toMatchObject({ '0.5': 2, '1000': 2, '2500': 3 });
+  });
+
   test('of clusters with the same labels are one series, never two', async () => {
     clusters = [cluster([[200, 1]]), cluster([[200, 1]]), cluster([[200, 1]], { version: 'v2' })];
     const samples = await scrape();
@@ -107,6 +163,23 @@ describe('requests', () => {
     const samples = await scrape();
     expect(samples.filter(({ labels }) => 'destination_service' in labels)).toEqual([]);
   });
+});
+
+test('copies for mirrors are a family of their own', async () => {
+  clusters = [];
+  mirrors = [
+    cluster([
+      [200, 1],
+      [0, 1, 'UT'],
+    ]),
+  ];
+  const samples = await scrape();
+  mirrors = [];
+  const counted = samples.filter(({ labels }) => 'destination_service' in labels);
+  expect(counted.map(({ name, labels, value }) => [name, labels['response_code'], labels['response_flags'], value])).toEqual([
+    ['serin_mirrored_requests_total', '200', '-', 1],
+    ['serin_mirrored_requests_total', '0', 'UT', 1],
+  ]);
 });
 
 test("durations fill Istio's buckets, cumulative, with sum and count", async () => {
@@ -159,6 +232,11 @@ test("Serin's own state and the process are there", async () => {
   workers = registry.workers();
   const samples = await scrape();
   const values = (name: string): unknown[] => samples.filter((sample) => sample.name === name).map(({ labels, value }) => [labels, value]);
+  expect(values('serin_access_log_lost_total')).toEqual([[{}, 3]]);
+  expect([...values('serin_spans_sent_total'), ...values('serin_spans_dropped_total')]).toEqual([
+    [{}, 5],
+    [{}, 4],
+  ]);
   expect(values('serin_worker_malformed_requests_total')).toEqual([
     [{ worker: '0' }, 0],
     [{ worker: '1' }, 3],
@@ -168,4 +246,15 @@ test("Serin's own state and the process are there", async () => {
   expect(values('serin_build_info')).toEqual([[{ version: '1.2.3', node_version: 'v24.0.0' }, 1]]);
   expect(values('process_resident_memory_bytes')).toHaveLength(1);
   expect(values('nodejs_eventloop_lag_seconds')).toHaveLength(1);
+});
+
+test('endpoints that outlier detection watches', async () => {
+  outliers = [{ service: 'reviews', subset: 'v1', endpoint: '127.0.0.1:9080', isEjected: true, ejections: 3, overflows: 1 }];
+  const samples = (await scrape()).filter(({ name }) => name.startsWith('serin_endpoint_eject'));
+  const labels = { destination_service: 'reviews', destination_version: 'v1', endpoint: '127.0.0.1:9080' };
+  expect(samples).toEqual([
+    { name: 'serin_endpoint_ejected', labels, value: 1 },
+    { name: 'serin_endpoint_ejections_total', labels, value: 3 },
+    { name: 'serin_endpoint_ejections_overflow_total', labels, value: 1 },
+  ]);
 });

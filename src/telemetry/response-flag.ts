@@ -60,3 +60,50 @@ export type ResponseFlag = (typeof RESPONSE_FLAGS)[number];
 
 /** The flag's number in shared memory. */
 export const RESPONSE_FLAG_NUMBERS: ReadonlyMap<ResponseFlag, number> = new Map(RESPONSE_FLAGS.map((flag, number) => [flag, number]));
+
+/** What is said beside the reason a request ended as it did: bits that may be combined. */
+export type FlagsBeside = number;
+export const NOTHING_BESIDE: FlagsBeside = 0;
+/** DI. */
+export const DELAY_INJECTED: FlagsBeside = 1;
+/** URX. */
+export const RETRIES_USED_UP: FlagsBeside = 2;
+/** Of an attempt counted for a release: stable answered in its place. No flag of Envoy's, so it is never printed. */
+export const FELL_BACK: FlagsBeside = 4;
+
+/** Envoy's order where it prints several (ResponseFlagUtils). */
+const PRINTED_ORDER: readonly ResponseFlag[] = [
+  ...([
+    'LH',
+    'UH',
+    'UT',
+    'LR',
+    'UR',
+    'UF',
+    'UC',
+    'UO',
+    'NR',
+    'DI',
+    'FI',
+    'RL',
+    'DC',
+    'URX',
+    'SI',
+    'IH',
+    'DPE',
+    'UMSDR',
+    'DT',
+    'UPE',
+  ] as const),
+  ...(['NC', 'OM', 'DF', 'DR'] as const),
+];
+
+/** `-` for none, `UF`, `UF,URX`. */
+export function flagsText(flag: ResponseFlag | undefined, also: FlagsBeside): string {
+  const said = new Set<ResponseFlag | undefined>([
+    flag,
+    (also & DELAY_INJECTED) === 0 ? undefined : 'DI',
+    (also & RETRIES_USED_UP) === 0 ? undefined : 'URX',
+  ]);
+  return PRINTED_ORDER.filter((each) => said.has(each)).join(',') || '-';
+}

@@ -14,12 +14,16 @@
  * those it knows; the control plane hands it over together with the table that uses them.
  */
 import { assert } from '../base/assert.ts';
-import { ClusterCounters, GrowthReader, SLOT_WORDS, sumSlots } from './cluster-counters.ts';
-import type { ClusterTotals } from './cluster-counters.ts';
+import { ClusterCounters } from './cluster-counters.ts';
+import { sumSlots } from './cluster-totals.ts';
+import type { ClusterTotals } from './cluster-totals.ts';
+import { GrowthReader } from './growth-reader.ts';
+import { SharedBlocks } from './shared-blocks.ts';
+import { SLOT_WORDS } from './slot-layout.ts';
 import { WORKER_WORDS, WorkerCounters } from './worker-counters.ts';
 import type { WorkerTotals } from './worker-counters.ts';
 
-/** 1.1 MB of address space a worker; pages are taken only for clusters with traffic. */
+/** 1.3 MB of address space a worker; pages are taken only for clusters with traffic. */
 const SLOTS_PER_SEGMENT = 64;
 
 const WORD_BYTES = Float64Array.BYTES_PER_ELEMENT;
@@ -29,6 +33,8 @@ export class StatsRegistry {
   readonly #workers: number;
   readonly #segments: SharedArrayBuffer[];
   readonly #slots = new Map<string, number>();
+  /** Shared memory for more than counters. */
+  readonly blocks = new SharedBlocks();
 
   /** @param workers  Data-plane threads that will write, >= 1 (the calling thread counts as one). */
   constructor(workers: number) {
@@ -55,16 +61,20 @@ export class StatsRegistry {
 
   /** Sums over all workers since start; zeros for a key without a slot. */
   totals(key: string): ClusterTotals {
-    const slot = this.#slots.get(key);
-    if (slot === undefined) return sumSlots([]);
-    return sumSlots(Array.from({ length: this.#workers }, (_, worker) => slotWords(this.#segments, slot, worker, this.#workers)));
+    return sumSlots(this.slots(key) ?? []);
   }
 
   /** Tells what a key gains from now on; undefined while it has no slot. */
   growth(key: string): GrowthReader | undefined {
+    const slots = this.slots(key);
+    return slots && new GrowthReader(slots);
+  }
+
+  /** What each worker counts under a key, to be read; undefined while it has no slot. */
+  slots(key: string): readonly Float64Array[] | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined) return undefined;
-    return new GrowthReader(Array.from({ length: this.#workers }, (_, worker) => slotWords(this.#segments, slot, worker, this.#workers)));
+    return Array.from({ length: this.#workers }, (_, worker) => slotWords(this.#segments, slot, worker, this.#workers));
   }
 
   /** Every key that has a slot, in the order they were made. */
@@ -112,9 +122,19 @@ export class StatsWriter {
   cluster(slot: number): ClusterCounters {
     const known = this.#clusters[slot];
     if (known !== undefined) return known;
-    const counters = new ClusterCounters(slotWords(this.#segments, slot, this.#worker, this.#workers));
+    let all: readonly Float64Array[] | undefined;
+    const counters = new ClusterCounters(
+      slotWords(this.#segments, slot, this.#worker, this.#workers),
+      () => (all ??= this.slots(slot) ?? []),
+    );
     this.#clusters[slot] = counters;
     return counters;
+  }
+
+  /** What all workers have counted in a slot, to be read; undefined until its segment has been attached. */
+  slots(slot: number): readonly Float64Array[] | undefined {
+    if (1 + Math.floor(slot / SLOTS_PER_SEGMENT) >= this.#segments.length) return undefined;
+    return Array.from({ length: this.#workers }, (_, worker) => slotWords(this.#segments, slot, worker, this.#workers));
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * What a data-plane worker counts about itself, apart from any cluster: one named word each, in the worker's own block of shared memory
- * (single writer, 64-bit floats; see cluster-counters.ts for why that is enough).
+ * (single writer, 64-bit floats; see slot-layout.ts for why that is enough).
  */
 
 /** Names ending in `Active` go up and down; the others only grow. The number is the word in shared memory. */
@@ -17,6 +17,10 @@ const WORD = {
   connectionsRefusedTotal: 6,
   /** Downstream connections closed by a drain. */
   drainedTotal: 7,
+  /** Lines of the access log that could not be kept. */
+  accessLogDroppedTotal: 8,
+  /** Spans that could not be handed over. */
+  spansDroppedTotal: 9,
 } as const;
 
 export type WorkerCounterName = keyof typeof WORD;
@@ -52,6 +56,8 @@ export class WorkerCounters {
       malformedTotal: read('malformedTotal'),
       connectionsRefusedTotal: read('connectionsRefusedTotal'),
       drainedTotal: read('drainedTotal'),
+      accessLogDroppedTotal: read('accessLogDroppedTotal'),
+      spansDroppedTotal: read('spansDroppedTotal'),
     };
   }
 }

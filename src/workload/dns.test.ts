@@ -38,6 +38,7 @@ function cluster(discovery: Cluster['discovery'], ...endpoints: readonly Endpoin
     connectTimeoutMs: 1000,
     idleTimeoutMs: 1000,
     maxRequestsPerConnection: 0,
+    retryLimit: { percent: 20, atLeast: 3 },
   };
 }
 

@@ -41,6 +41,7 @@ function cluster(port: number, check: Partial<HealthCheck> = {}, address = '127.
     connectTimeoutMs: 1000,
     idleTimeoutMs: 1000,
     maxRequestsPerConnection: 0,
+    retryLimit: { percent: 20, atLeast: 3 },
     healthCheck: { ...CHECK, ...check },
   };
 }
@@ -61,6 +62,7 @@ function watch(...clusters: Cluster[]): Watched {
     board,
     clock: systemClock,
     random: seededRandom(1),
+    secure: () => ({}),
     onChange: (change) => {
       changes.push(change);
       const notified = waiting;

@@ -8,19 +8,21 @@
  *    counts for nothing; one that was refused does count. A check whose time was missed is left out.
  * 3. Checks are spread out (check-schedule.ts) and one endpoint has at most one check under way.
  * 4. Clusters that share address, port and path share the check; the settings are those of the first in the list.
+ * 5. An endpoint is asked as requests ask it: over TLS, in HTTP/2, behind a PROXY header. Where a cluster speaks what its client does, in HTTP/1.1.
  *
  * Only IP addresses are checked: apply the table after its names were resolved.
  */
-import { Agent } from 'node:http';
 import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
-import type { Cluster, HealthCheck } from '../routing/table.ts';
+import type { Cluster, HealthCheck, UpstreamTls } from '../routing/table.ts';
 import { healthKey } from '../telemetry/health-board.ts';
 import type { HealthBoard } from '../telemetry/health-board.ts';
+import type { Credentials } from '../config/credential.ts';
 import { CheckSchedule, startDelayMs } from './check-schedule.ts';
 import { probe } from './health-probe.ts';
-import type { ProbeResult } from './health-probe.ts';
+import type { ProbeResult, ProbeTarget } from './health-probe.ts';
 import { LoopWatch } from './loop-watch.ts';
 
 /** A timer this late means the process stood still. */
@@ -47,6 +49,8 @@ export interface HealthCheckerDeps {
   readonly board: HealthBoard;
   readonly clock: Clock;
   readonly random: Random;
+  /** How connections are secured. @throws When a credential cannot be used. */
+  readonly secure: (tls: UpstreamTls, credentials: Credentials) => ConnectionOptions;
   /** Called after the board was changed, each time an endpoint becomes healthy or unhealthy. */
   readonly onChange?: (endpoint: EndpointHealth) => void;
 }
@@ -54,7 +58,6 @@ export interface HealthCheckerDeps {
 export class HealthChecker {
   readonly #deps: HealthCheckerDeps;
   readonly #loop: LoopWatch;
-  readonly #agent = new Agent({ keepAlive: false });
   readonly #checked = new Map<string, CheckedEndpoint>();
 
   /** Checks nothing until `apply`. */
@@ -64,8 +67,8 @@ export class HealthChecker {
   }
 
   /** Checks exactly the endpoints of these clusters from now on. Those that stay keep their state and their place in time. */
-  apply(clusters: readonly Cluster[]): void {
-    const wanted = wantedTargets(clusters);
+  apply(clusters: readonly Cluster[], credentials: Credentials = new Map()): void {
+    const wanted = wantedTargets(clusters, (tls) => this.#deps.secure(tls, credentials));
     for (const [key, endpoint] of this.#checked) {
       if (wanted.has(key)) continue;
       endpoint.close();
@@ -77,7 +80,7 @@ export class HealthChecker {
       if (known !== undefined) known.retarget(target);
       else {
         const delayMs = startDelayMs(fresh++, target.check.intervalMs, this.#deps.random);
-        this.#checked.set(key, new CheckedEndpoint(key, target, delayMs, this.#deps, this.#loop, this.#agent));
+        this.#checked.set(key, new CheckedEndpoint(key, target, delayMs, this.#deps, this.#loop));
       }
     }
   }
@@ -92,7 +95,6 @@ export class HealthChecker {
     for (const endpoint of this.#checked.values()) endpoint.close();
     this.#checked.clear();
     this.#loop.close();
-    this.#agent.destroy();
   }
 }
 
@@ -101,6 +103,7 @@ interface CheckTarget {
   readonly address: string;
   readonly port: number;
   readonly check: HealthCheck;
+  readonly how: Pick<ProbeTarget, 'isHttp2' | 'tls' | 'proxyProtocol'>;
 }
 
 /** One endpoint under check: its timer, its check under way, its run of results. */
@@ -109,7 +112,6 @@ class CheckedEndpoint {
   readonly #slot: number;
   readonly #deps: HealthCheckerDeps;
   readonly #loop: LoopWatch;
-  readonly #agent: Agent;
   readonly #closed = new AbortController();
   #target: CheckTarget;
   #schedule: CheckSchedule;
@@ -124,12 +126,11 @@ class CheckedEndpoint {
   #detail: string | undefined;
   #checkedAtMs: number | undefined;
 
-  constructor(key: string, target: CheckTarget, delayMs: number, deps: HealthCheckerDeps, loop: LoopWatch, agent: Agent) {
+  constructor(key: string, target: CheckTarget, delayMs: number, deps: HealthCheckerDeps, loop: LoopWatch) {
     this.#target = target;
     this.#key = key;
     this.#deps = deps;
     this.#loop = loop;
-    this.#agent = agent;
     this.#slot = deps.board.slot(key);
     deps.board.set(this.#slot, true);
     this.#dueMs = deps.clock.monotonicMs() + delayMs;
@@ -185,14 +186,14 @@ class CheckedEndpoint {
 
   async #check(): Promise<void> {
     const startedMs = this.#deps.clock.monotonicMs();
-    const { address, port, host, check } = this.#target;
+    const { address, port, host, check, how } = this.#target;
     let result: ProbeResult;
     this.#isAsking = true;
     try {
-      result = await probe({ address, port, host, path: check.path, timeoutMs: check.timeoutMs }, this.#agent, this.#closed.signal);
+      result = await probe({ address, port, host, path: check.path, timeoutMs: check.timeoutMs, ...how }, this.#closed.signal);
     } catch (error) {
       if (this.#closed.signal.aborted) return;
-      // `request` itself refuses (a path it cannot send): the endpoint cannot be asked, so it cannot be called healthy.
+      // The request cannot be sent (its path, say): the endpoint cannot be asked, so it cannot be called healthy.
       result = { passed: false, detail: error instanceof Error ? error.message : String(error), answered: true };
     }
     if (this.#closed.signal.aborted) return;
@@ -216,14 +217,15 @@ class CheckedEndpoint {
   }
 }
 
-function wantedTargets(clusters: readonly Cluster[]): Map<string, CheckTarget> {
+function wantedTargets(clusters: readonly Cluster[], secure: (tls: UpstreamTls) => ConnectionOptions): Map<string, CheckTarget> {
   const wanted = new Map<string, CheckTarget>();
-  for (const { host, healthCheck: check, endpoints } of clusters) {
+  for (const { host, healthCheck: check, endpoints, http2, tls, proxyProtocol } of clusters) {
     if (check === undefined) continue;
+    const how = { isHttp2: http2?.use === 'always', tls: tls && secure(tls), proxyProtocol };
     for (const { address, port } of endpoints) {
       if (isIP(address) === 0) continue;
       const key = healthKey(address, port, check.path);
-      if (!wanted.has(key)) wanted.set(key, { host, address, port, check });
+      if (!wanted.has(key)) wanted.set(key, { host, address, port, check, how });
     }
   }
   return wanted;

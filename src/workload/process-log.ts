@@ -2,7 +2,8 @@
  * A log file that cannot fill a disk: when it is full it becomes `FILE.1`, that one `FILE.2`, and the last goes.
  *
  * One write at a time; what comes meanwhile waits in memory up to a limit and is then left out, so that a slow disk costs lines and never memory. A
- * disk that takes nothing costs lines too, and is tried again a second later. The caller learns how much was left out.
+ * disk that takes nothing costs lines too, and is tried again a second later. The caller learns how much was left out: `write` says no, or `onLost` what was
+ * taken in vain.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';
@@ -12,11 +13,15 @@ const RETRY_MS = 1000;
 
 export interface RotatingLogOptions {
   readonly file: string;
-  /** Of one file; at least what may wait (256 KiB), which is written at once. */
+  /** Of one file; at least what may wait, which is written at once. */
   readonly maxBytes: number;
   /** In all, >= 1. */
   readonly files: number;
   readonly nowMs: () => number;
+  /** Default 256 KiB. */
+  readonly maxWaitingBytes?: number;
+  /** Text that was taken and could not be written, and why. */
+  readonly onLost?: (text: string, cause: unknown) => void;
 }
 
 export class RotatingLog {
@@ -37,7 +42,8 @@ export class RotatingLog {
   /** @param lines Complete, with their line breaks. @returns Whether they will be written. */
   write(lines: string): boolean {
     const bytes = Buffer.byteLength(lines);
-    if (this.#isClosed || this.#waitingBytes + bytes > MAX_WAITING_BYTES || this.#options.nowMs() < this.#retryAtMs) return false;
+    const { maxWaitingBytes = MAX_WAITING_BYTES } = this.#options;
+    if (this.#isClosed || this.#waitingBytes + bytes > maxWaitingBytes || this.#options.nowMs() < this.#retryAtMs) return false;
     this.#waiting.push(lines);
     this.#waitingBytes += bytes;
     if (!this.#isWriting) this.#writing = this.#writeWaiting();
@@ -54,15 +60,17 @@ export class RotatingLog {
 
   async #writeWaiting(): Promise<void> {
     this.#isWriting = true;
+    let text = '';
     try {
       while (this.#waiting.length > 0) {
-        const text = this.#waiting.join('');
+        text = this.#waiting.join('');
         this.#waiting = [];
         this.#waitingBytes = 0;
         await this.#append(Buffer.from(text));
       }
-    } catch {
+    } catch (cause) {
       // No space, no rights: the lines are lost, the process they came from is not.
+      this.#options.onLost?.(text + this.#waiting.join(''), cause);
       this.#waiting = [];
       this.#waitingBytes = 0;
       this.#retryAtMs = this.#options.nowMs() + RETRY_MS;

@@ -7,7 +7,8 @@ import { OutputLog } from './process-output.ts';
 import type { WantedVersion } from './supervisor-plan.ts';
 
 const FILE_BYTES = 8 * 1024 * 1024;
-const FILES = 4;
+/** Of each version, the ones it was turned over into among them. */
+export const FILES = 4;
 
 export class ProcessLogs {
   readonly #directory: string;

@@ -58,7 +58,7 @@ describe('lines', () => {
 
   test('are written with time, pid and stream; the last are kept', async () => {
     const log = new OutputLog(logOf(), clock);
-    const output = new ProcessOutput(log);
+    const output = new ProcessOutput(log, []);
     read(output, [Array.from({ length: 30 }, (_, i) => `line ${i}\n`).join(''), 'no end']);
     await log.close();
     expect(readFileSync(file(), 'utf8').split('\n').slice(0, 2)).toEqual([
@@ -70,10 +70,19 @@ describe('lines', () => {
   });
 });
 
+test('what a process was handed and prints is neither written nor kept', async () => {
+  const log = new OutputLog(logOf(), clock);
+  const output = new ProcessOutput(log, ['S3CRET']);
+  read(output, ['it is S3C', 'RET\n', 'token=other\n']);
+  await log.close();
+  expect(readFileSync(file(), 'utf8')).not.toContain('S3CRET');
+  expect(output.tail).toEqual(['it is redacted', 'token=redacted']);
+});
+
 describe('a flood', () => {
   test('is left out beyond the budget, and the log says how much', async () => {
     const log = new OutputLog(logOf(64 * 1024 * 1024), clock);
-    const output = new ProcessOutput(log);
+    const output = new ProcessOutput(log, []);
     const block = Buffer.alloc(65_536, 'x'.repeat(63) + '\n');
     read(
       output,

@@ -7,6 +7,7 @@
  * are dropped whole, before anything is made of them, and a line says how many bytes. Of a very long line the beginning is kept.
  */
 import type { Clock } from '../base/clock.ts';
+import { redactLine, redactValues } from '../telemetry/redact.ts';
 import type { RotatingLog } from './process-log.ts';
 
 const RATE_BYTES_PER_S = 1024 * 1024;
@@ -60,10 +61,13 @@ export class OutputLog {
 /** The output of one process. */
 export class ProcessOutput {
   readonly #log: OutputLog;
+  readonly #secrets: readonly string[];
   #tail: string[] = [];
 
-  constructor(log: OutputLog) {
+  /** @param secrets What it was handed and nobody is to read, the longest first. */
+  constructor(log: OutputLog, secrets: readonly string[]) {
     this.#log = log;
+    this.#secrets = secrets;
   }
 
   /** The last lines it printed, oldest first, long ones cut. */
@@ -83,9 +87,11 @@ export class ProcessOutput {
     };
   }
 
-  #take(pid: number, name: string, lines: readonly string[]): void {
+  #take(pid: number, name: string, printed: readonly string[]): void {
+    const lines = printed.map((line) => redactValues(line, this.#secrets));
     this.#log.write(pid, name, lines);
-    const last = lines.slice(-TAIL_LINES).map((line) => (line.length > TAIL_LINE_CHARS ? `${line.slice(0, TAIL_LINE_CHARS)}…` : line));
+    const tail = lines.slice(-TAIL_LINES).map(redactLine);
+    const last = tail.map((line) => (line.length > TAIL_LINE_CHARS ? `${line.slice(0, TAIL_LINE_CHARS)}…` : line));
     this.#tail = [...this.#tail, ...last].slice(-TAIL_LINES);
   }
 }

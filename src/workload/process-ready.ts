@@ -1,5 +1,4 @@
 /** Whether a process that was just started serves yet: asks again and again, over HTTP where it has a path for it, else by connecting. */
-import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { probe } from './health-probe.ts';
 
@@ -12,34 +11,30 @@ export interface ReadyTarget {
   readonly port: number;
   /** Sent as Host. */
   readonly host: string;
+  readonly isHttp2: boolean;
   /** GET until 200 to 299; absent: a connection is enough. */
   readonly path: string | undefined;
 }
 
 /** @returns What the last attempt found, when `signal` was aborted; undefined when it serves. */
 export async function untilReady(target: ReadyTarget, signal: AbortSignal): Promise<string | undefined> {
-  const agent = new Agent({ keepAlive: false });
   let detail = 'it was not asked yet';
   let pauseMs = FIRST_PAUSE_MS;
-  try {
-    while (!signal.aborted) {
-      const found = await ask(target, agent, signal);
-      if (found === undefined) return signal.aborted ? detail : undefined;
-      if (!signal.aborted) detail = found;
-      await pause(pauseMs, signal);
-      pauseMs = Math.min(pauseMs * 1.5, MAX_PAUSE_MS);
-    }
-    return detail;
-  } finally {
-    agent.destroy();
+  while (!signal.aborted) {
+    const found = await ask(target, signal);
+    if (found === undefined) return signal.aborted ? detail : undefined;
+    if (!signal.aborted) detail = found;
+    await pause(pauseMs, signal);
+    pauseMs = Math.min(pauseMs * 1.5, MAX_PAUSE_MS);
   }
+  return detail;
 }
 
 /** @returns Why not; undefined when it serves. */
-async function ask({ address, port, host, path }: ReadyTarget, agent: Agent, signal: AbortSignal): Promise<string | undefined> {
+async function ask({ address, port, host, isHttp2, path }: ReadyTarget, signal: AbortSignal): Promise<string | undefined> {
   if (path === undefined) return canConnect(address, port);
   try {
-    const { passed, detail } = await probe({ address, port, host, path, timeoutMs: PROBE_TIMEOUT_MS }, agent, signal);
+    const { passed, detail } = await probe({ address, port, host, path, isHttp2, timeoutMs: PROBE_TIMEOUT_MS }, signal);
     return passed ? undefined : detail;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -41,7 +41,7 @@ function start(env: Record<string, string>, changes: Partial<RunSpec> = {}): Man
   const log = new OutputLog(new RotatingLog({ file: join(directory, 'out.log'), maxBytes: 1_000_000, files: 2, nowMs }), systemClock);
   const spec: RunSpec = { command: [process.execPath, program], env: { NAME: 'v1', ...env }, ...changes };
   const one = new ManagedProcess(
-    { name: 'reviews-v1-1', host: 'reviews', spec, directory, log },
+    { name: 'reviews-v1-1', host: 'reviews', isHttp2: false, spec, directory, log },
     {
       clock: systemClock,
       random,

@@ -71,6 +71,8 @@ export interface ProcessStart {
   readonly name: string;
   /** Sent as Host with the probe. */
   readonly host: string;
+  /** The probe is asked in HTTP/2. */
+  readonly isHttp2: boolean;
   readonly spec: RunSpec;
   /** Where it starts. */
   readonly directory: string;
@@ -189,9 +191,9 @@ export class ManagedProcess {
     }
   }
 
-  async #live({ file, args, env, directory }: Program, port: number): Promise<Attempt> {
+  async #live({ file, args, env, directory, secrets }: Program, port: number): Promise<Attempt> {
     const { clock, onGroup } = this.#deps;
-    const output = new ProcessOutput(this.#start.log);
+    const output = new ProcessOutput(this.#start.log, secrets);
     let pid: number | undefined;
     const { ends, ended: outputEnded } = await this.#openPipes(output, () => pid ?? 0);
     let child: ChildProcess;
@@ -252,7 +254,7 @@ export class ManagedProcess {
 
   /** @returns Undefined when it is ready; `ENDED` when it ended first; else why it was ended. */
   async #becomesReady(pid: number, port: number, ended: Promise<string>): Promise<string | undefined> {
-    const { spec, host } = this.#start;
+    const { spec, host, isHttp2 } = this.#start;
     const timeoutMs = durationOr(spec.ready?.timeout, DEFAULT_READY_TIMEOUT_MS);
     const end = new AbortController();
     const stop = (): void => end.abort();
@@ -265,7 +267,7 @@ export class ManagedProcess {
     };
     void onEnd();
     const timer = setTimeout(stop, timeoutMs);
-    const detail = await untilReady({ address: ADDRESS, port, host, path: spec.ready?.path }, end.signal);
+    const detail = await untilReady({ address: ADDRESS, port, host, isHttp2, path: spec.ready?.path }, end.signal);
     clearTimeout(timer);
     this.#stopping.signal.removeEventListener('abort', stop);
     if (hasEnded || this.#stopping.signal.aborted) return ENDED;

@@ -2,6 +2,7 @@
 import { resolveHost } from '../config/hosts.ts';
 import type { RunSpec } from '../config/resources.ts';
 import { runDirectory } from '../config/run-host.ts';
+import { isHttp2Protocol } from '../config/protocol.ts';
 import { runId, runSpecsOf } from '../config/run.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 
@@ -14,6 +15,8 @@ export interface WantedVersion {
   readonly version: string;
   /** Full name of the service. */
   readonly host: string;
+  /** By the protocol of the service's port; what a DestinationRule says besides is not known here. */
+  readonly isHttp2: boolean;
   readonly spec: RunSpec;
   readonly directory: string;
   /** The same for what one process can stand for: everything but how many there are and how much each is sent. */
@@ -33,6 +36,7 @@ export function wantedVersions(snapshot: Snapshot): ReadonlyMap<string, WantedVe
         service: metadata.name,
         version,
         host: resolveHost(entry.hosts[0] ?? metadata.name, metadata.namespace),
+        isHttp2: isHttp2Protocol(entry.ports?.[0]?.protocol),
         spec,
         directory,
         fingerprint: JSON.stringify([

@@ -183,13 +183,13 @@ describe('warming up', () => {
     const snapshot = snapshotOf(`v1: { ${RUN} }`);
     await ready(snapshot);
     const more = snapshotOf(`v1: { ${RUN} }, v2: { ${RUN} }, v3: { ${RUN}, env: { CRASH: 1 }, ready: { timeout: 300ms } }`);
-    await supervisor.warmUp(more);
+    await supervisor.warmUp('files', more);
     await eventually(() => stateOf('reviews-v2-1')?.phase === 'ready', 'v2 is ready');
     expect(supervisor.notReady(more).map(({ version, why }) => [version.id, why])).toEqual([['default/reviews/v3', 'exit code 3']]);
     // Other changes go on meanwhile.
     bring(snapshot);
     expect(stateOf('reviews-v2-1')?.phase).toBe('ready');
-    supervisor.coolDown();
+    supervisor.coolDown('files');
     await eventually(() => names().join(',') === 'reviews-v1-1', 'what was new is gone again');
   });
 });

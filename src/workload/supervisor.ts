@@ -21,6 +21,7 @@ import { pause } from './process-ready.ts';
 import { type Orphan, ProcessRecord } from './process-record.ts';
 import { Watchdog } from './process-watchdog.ts';
 import { DEFAULT_READY_TIMEOUT_MS, type ProcessDeps, type ProcessEndpoint, type ProcessEvent, ManagedProcess } from './process.ts';
+import { type IdleVersions, NONE_IDLE } from './idle-versions.ts';
 import { type WantedVersion, wantedVersions } from './supervisor-plan.ts';
 
 const DRAIN_POLL_MS = 50;
@@ -54,8 +55,11 @@ export interface ProcessState {
   readonly service: string;
   readonly version: string;
   readonly command: readonly string[];
-  /** `draining`: out of the table, its last requests are waited for. `starting`, `waiting` (for the next start): gets no requests. */
-  readonly phase: 'starting' | 'ready' | 'draining' | 'waiting' | 'stopping';
+  /**
+   * `draining`: out of the table, its last requests are waited for. `starting`, `waiting` (for the next start): gets no requests. `stopped`: need not
+   * run; the version as a whole, as it has no process.
+   */
+  readonly phase: 'starting' | 'ready' | 'draining' | 'waiting' | 'stopping' | 'stopped';
   readonly pid?: number;
   readonly endpoint?: ProcessEndpoint;
   readonly restarts: number;
@@ -64,6 +68,9 @@ export interface ProcessState {
   readonly detail: string;
   readonly logFile: string;
 }
+
+/** Who may ask for versions before they are in force: files that have changed, a change of the overlay, resources applied over the admin API. */
+export type WarmUp = 'files' | 'overlay' | 'api';
 
 /** One process and what it was started for. */
 interface Unit {
@@ -83,8 +90,10 @@ export class Supervisor {
   /** By version. */
   readonly #units = new Map<string, Unit[]>();
   #wanted: ReadonlyMap<string, WantedVersion> = new Map();
-  /** Wanted by a configuration that is not in force yet. */
-  #warming: ReadonlyMap<string, WantedVersion> = new Map();
+  /** Could run, and need not: those of `#wanted`'s snapshot that are not in it, with why. */
+  #idle: readonly { readonly version: WantedVersion; readonly why: string }[] = [];
+  /** Wanted by configurations that are not in force yet, by who asks. */
+  readonly #warming = new Map<WarmUp, ReadonlyMap<string, WantedVersion>>();
   /** Endpoints of the table in force, `address port`. */
   #inForce: ReadonlySet<string> = new Set();
   /** And of the one that `resolve` made last, which may be on its way. */
@@ -112,29 +121,38 @@ export class Supervisor {
   }
 
   /** Runs what the snapshot wants from now on. What it does not want any more is stopped once `applied` shows that it is out of the table. */
-  want(snapshot: Snapshot): void {
-    this.#wanted = wantedVersions(snapshot);
-    this.#warming = new Map([...this.#warming].filter(([id]) => !this.#wanted.has(id)));
+  want(snapshot: Snapshot, idle: IdleVersions = NONE_IDLE): void {
+    const all = wantedVersions(snapshot);
+    this.#wanted = withoutIdle(all, idle);
+    this.#idle = [...all.values()].flatMap((version) => {
+      const why = idle.get(version.id);
+      return why === undefined ? [] : [{ version, why }];
+    });
     this.#reconcile();
   }
 
-  /** Starts versions that are new in a snapshot which is not in force yet, beside those that run. Resolves when they are ready, or had their time. */
-  async warmUp(snapshot: Snapshot): Promise<void> {
-    this.#warming = new Map([...wantedVersions(snapshot)].filter(([id]) => !this.#wanted.has(id)));
+  /**
+   * Starts versions that a snapshot which is not in force yet runs beside those that run. Resolves when they are ready, or had their time.
+   *
+   * @param by Each has one warm-up at a time; the next one takes its place.
+   */
+  async warmUp(by: WarmUp, snapshot: Snapshot, idle: IdleVersions = NONE_IDLE): Promise<void> {
+    const warming = this.#newIn(snapshot, idle);
+    this.#warming.set(by, warming);
     this.#reconcile();
-    await this.#complete([...this.#warming.values()], () => this.#warming);
+    await this.#complete([...warming.values()], () => this.#warming.get(by) ?? NOTHING);
   }
 
   /** The end of warming up: what was started for it and is not wanted is stopped. */
-  coolDown(): void {
-    this.#warming = new Map();
+  coolDown(by: WarmUp): void {
+    this.#warming.delete(by);
     this.#reconcile();
   }
 
-  /** Versions that are new in the snapshot, and not all of their instances are ready. */
-  notReady(snapshot: Snapshot): readonly { readonly version: WantedVersion; readonly why: string }[] {
-    return [...wantedVersions(snapshot).values()].flatMap((version) => {
-      if (this.#wanted.has(version.id) || this.#isComplete(version)) return [];
+  /** Versions that do not run now and do with the snapshot, and not all of their instances are ready. */
+  notReady(snapshot: Snapshot, idle: IdleVersions = NONE_IDLE): readonly { readonly version: WantedVersion; readonly why: string }[] {
+    return [...this.#newIn(snapshot, idle).values()].flatMap((version) => {
+      if (this.#isComplete(version)) return [];
       const why = this.#unitsOf(version.id).find(({ process }) => process.phase !== 'ready')?.process.detail ?? '';
       return [{ version, why }];
     });
@@ -167,24 +185,7 @@ export class Supervisor {
   }
 
   states(): readonly ProcessState[] {
-    return [...this.#units.values()].flat().map(({ of, process, isRetiring }) => {
-      const { endpoint, pid, upMs } = process;
-      const phase = process.phase === 'stopped' ? 'stopping' : process.phase;
-      return {
-        name: process.name,
-        namespace: of.namespace,
-        service: of.service,
-        version: of.version,
-        command: of.spec.command,
-        phase: isRetiring && phase === 'ready' ? 'draining' : phase,
-        ...(pid === undefined ? {} : { pid }),
-        ...(endpoint === undefined ? {} : { endpoint }),
-        restarts: process.restarts,
-        ...(upMs === undefined ? {} : { upMs }),
-        detail: process.detail,
-        logFile: this.#logs.file(of),
-      };
-    });
+    return [...[...this.#units.values()].flat().map((unit) => this.#stateOf(unit)), ...this.#idleStates()];
   }
 
   /** Stops everything at once, without draining: nothing is sent to them any more. */
@@ -196,6 +197,44 @@ export class Supervisor {
     await this.#logs.close();
     this.#pipes.close();
     this.#watchdog.close();
+  }
+
+  #stateOf({ of, process, isRetiring }: Unit): ProcessState {
+    const { endpoint, pid, upMs } = process;
+    const phase = process.phase === 'stopped' ? 'stopping' : process.phase;
+    return {
+      ...this.#versionOf(of),
+      name: process.name,
+      phase: isRetiring && phase === 'ready' ? 'draining' : phase,
+      ...(pid === undefined ? {} : { pid }),
+      ...(endpoint === undefined ? {} : { endpoint }),
+      restarts: process.restarts,
+      ...(upMs === undefined ? {} : { upMs }),
+      detail: process.detail,
+    };
+  }
+
+  /** Versions that need not run and have no process any more. */
+  #idleStates(): readonly ProcessState[] {
+    return this.#idle.flatMap(({ version, why }): ProcessState[] => {
+      if (this.#unitsOf(version.id).length > 0) return [];
+      const detail = `nothing sends to it: ${why}`;
+      return [{ ...this.#versionOf(version), name: nameOf(version), phase: 'stopped', restarts: 0, detail }];
+    });
+  }
+
+  #versionOf(version: WantedVersion): Pick<ProcessState, 'namespace' | 'service' | 'version' | 'command' | 'logFile'> {
+    const { namespace, service, spec } = version;
+    return { namespace, service, version: version.version, command: spec.command, logFile: this.#logs.file(version) };
+  }
+
+  #newIn(snapshot: Snapshot, idle: IdleVersions): ReadonlyMap<string, WantedVersion> {
+    return new Map([...withoutIdle(wantedVersions(snapshot), idle)].filter(([id]) => !this.#wanted.has(id)));
+  }
+
+  /** Wanted by some configuration that is not in force yet. */
+  #warmingVersions(): ReadonlyMap<string, WantedVersion> {
+    return new Map([...this.#warming.values()].flatMap((versions) => [...versions]).filter(([id]) => !this.#wanted.has(id)));
   }
 
   #unitsOf(id: string): readonly Unit[] {
@@ -215,19 +254,19 @@ export class Supervisor {
   /** Starts what is missing. */
   #reconcile(): void {
     if (this.#isClosed) return;
-    for (const version of [...this.#wanted.values(), ...this.#warming.values()]) {
+    for (const version of [...this.#wanted.values(), ...this.#warmingVersions().values()]) {
       for (let have = this.#matching(version).length; have < instancesOf(version); have++) this.#startUnit(version);
     }
     this.#onProcessChange();
   }
 
   #startUnit(version: WantedVersion): void {
-    const { id, host, spec, directory } = version;
+    const { id, host, isHttp2, spec, directory } = version;
     const units = this.#units.get(id) ?? [];
     let ordinal = 1;
     while (units.some((unit) => unit.ordinal === ordinal)) ordinal++;
     const process = new ManagedProcess(
-      { name: `${nameOf(version)}-${ordinal}`, host, spec, directory, log: this.#logs.of(version) },
+      { name: `${nameOf(version)}-${ordinal}`, host, isHttp2, spec, directory, log: this.#logs.of(version) },
       this.#processDeps(),
     );
     this.#units.set(id, [...units, { of: version, process, ordinal, isRetiring: false }]);
@@ -277,8 +316,9 @@ export class Supervisor {
 
   /** Lets go of every process nobody wants, as soon as the table in force does not have it. */
   #retireUnwanted(): void {
+    const warming = this.#warmingVersions();
     for (const [id, units] of this.#units) {
-      const version = this.#wanted.get(id) ?? this.#warming.get(id);
+      const version = this.#wanted.get(id) ?? warming.get(id);
       for (const unit of units) {
         if (unit.isRetiring || (version !== undefined && this.#isWanted(unit, version))) continue;
         const { endpoint } = unit.process;
@@ -359,6 +399,11 @@ export class Supervisor {
 }
 
 const NEVER = new AbortController().signal;
+const NOTHING: ReadonlyMap<string, WantedVersion> = new Map();
+
+function withoutIdle(versions: ReadonlyMap<string, WantedVersion>, idle: IdleVersions): ReadonlyMap<string, WantedVersion> {
+  return new Map([...versions].filter(([id]) => !idle.has(id)));
+}
 
 function nameOf({ service, version }: WantedVersion): string {
   return `${service}-${version}`;

@@ -1,12 +1,13 @@
 /** `npm run demo`, as a user meets it: it comes up, tells where everything is, traffic splits, and stopping it leaves nothing behind. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { freePorts, type DemoPorts } from '../../examples/bookinfo/demo/ports.ts';
 import { ROOT } from '../helpers/moved-clone.ts';
+import { ShellSession } from '../helpers/shell-session.ts';
 
 /** Rejects, with what was printed, when the program ends otherwise than with 0. */
 const runNode = promisify(execFile);
@@ -100,13 +101,13 @@ test('runs Bookinfo behind Serin until it is told to stop, and leaves nothing be
   await demo.printed(READY);
   const page = (await demo.printed(PAGE)).groups?.['page'] ?? '';
   const yaml = (await demo.printed(YAML)).groups?.['yaml'] ?? '';
-  const state = /--state (?<state>\S+)/.exec(demo.output)?.groups?.['state'] ?? '';
+  const state = /export SERIN_STATE=(?<state>\S+)/.exec(demo.output)?.groups?.['state'] ?? '';
 
   // 100 requests miss the 10 % version once in 38,000 runs.
   expect(await versionsFor(page, undefined, 100)).toEqual(new Set(['v1', 'v2']));
   expect(await versionsFor(page, 'jason', 20)).toEqual(new Set(['v2']));
 
-  // The three things to try: here the third, both ways.
+  // Of the things to try the third.
   await runNode(process.execPath, ['src/cli/main.ts', 'shift', 'reviews', 'v1=0', 'v3=100', '--state', state], { cwd: ROOT });
   expect(await versionsFor(page, undefined, 20)).toEqual(new Set(['v3']));
   expect(await versionsFor(page, 'jason', 5)).toEqual(new Set(['v2']));
@@ -153,8 +154,60 @@ test('names the port that is taken', async () => {
   expect(second.output).toContain(`port ${ports.base} is in use`);
 }, 60_000);
 
-test('refuses a port base that is none', async () => {
-  const demo = startDemo('--port-base', 'http');
+test('releases v3, which is promoted, and v4, which is taken back, by the commands it prints', { timeout: 240_000 }, async () => {
+  const ports = await freePorts(28_080);
+  const demo = startDemo('--port-base', String(ports.base), '--traffic', '60');
+  await demo.printed(READY);
+  const rolloutYaml = (await demo.printed(/^ +(?<file>\S+rollout\.yaml)$/m)).groups?.['file'] ?? '';
+  // The same release with less patience between its steps, and twice the readers.
+  await writeFile(rolloutYaml, (await readFile(rolloutYaml, 'utf8')).replaceAll(/atLeast: \d+s/g, 'atLeast: 3s').replace('15s', '1s'));
+  await demo.printed(/serin \| .*configuration changed/);
+  const setUp = (await demo.printed(/^ +cd (?:.*\n)+? +serin\(\) .*$/m))[0];
+  const shell = new ShellSession({ cwd: '/', env: process.env });
+  try {
+    await shell.outputOf(setUp);
+    for (const [version, start] of [
+      ['v3', await command(demo, /^ +(serin rollout start reviews)$/m)],
+      ['v4', await command(demo, /^ +(serin rollout start reviews --to v4)$/m)],
+    ] as const) {
+      expect(await shell.outputOf(start)).toMatch(/^reviews {2}Progressing /m);
+      const shown = await shell.outputOf(await command(demo, /^ +(serin rollout status reviews -w)$/m));
+      if (version === 'v3') expect(shown).toMatch(/(?:promote|Healthy) .*v3 is promoted: /);
+      else expect(shown).toMatch(/(?:rollback|Degraded) .*back to v3: .*error rate is worse than tolerated: canary .* % of .* requests/);
+    }
+    expect(await shell.outputOf(await command(demo, /^ +(serin rollout history reviews)$/m))).toMatch(
+      /promote +100 %[\s\S]*rollback +0 % +back to v3/,
+    );
+  } finally {
+    await shell.close();
+  }
+});
+
+/** A command as it is printed. */
+async function command(demo: Demo, pattern: RegExp): Promise<string> {
+  return (await demo.printed(pattern))[1] ?? '';
+}
+
+test('killed, it leaves no process behind', async () => {
+  const ports = await freePorts(29_080);
+  const demo = startDemo('--port-base', String(ports.base), '--traffic', '0');
+  await demo.printed(READY);
+  expect(demo.output).toContain('none, as --traffic 0 says');
+  expect(await listeningPorts(ports)).toHaveLength(10);
+  demo.process.kill('SIGKILL');
+  expect(await demo.exited).toBeNull();
+  await expect.poll(() => listeningPorts(ports), { timeout: 20_000 }).toEqual([]);
+  const directory = join((await demo.printed(YAML)).groups?.['yaml'] ?? '/nowhere/none', '..');
+  await rm(directory, { recursive: true });
+}, 60_000);
+
+test.each([
+  [['--port-base', 'http'], 'expected a port from 1 to 65526, found "http"'],
+  [['--traffic', '1000'], 'expected page views a second from 0 to 100, found "1000"'],
+  [['--trafic', '1'], "Unknown option '--trafic'"],
+])('refuses %s', async (args, message) => {
+  const demo = startDemo(...args);
   expect(await demo.exited).toBe(2);
-  expect(demo.output).toMatch(/expected a port from 1 to 65526, found "http"[\s\S]*npm run demo/);
+  expect(demo.output).toContain(message);
+  expect(demo.output).toContain('npm run demo');
 });

@@ -12,12 +12,13 @@ const TEXT = await readFile(FILE, 'utf8');
 
 test('its YAML is valid', () => {
   const examples = codeBlocks(TEXT).filter((block) => block.language === 'yaml');
-  expect(examples).toHaveLength(2);
+  expect(examples.length).toBeGreaterThanOrEqual(5);
   for (const { text } of examples) {
     const { diagnostics, snapshot } = loadText('docs/rollouts.md', text);
-    // The first one releases a service that is described elsewhere.
-    expect(diagnostics.map(({ code }) => code).filter((code) => code !== 'W_UNKNOWN_HOST')).toEqual([]);
-    expect(snapshot.rollouts).toHaveLength(1);
+    // Some release services that are described elsewhere.
+    const codes = diagnostics.map(({ code }) => code);
+    expect(codes.filter((code) => code !== 'W_UNKNOWN_HOST' && code !== 'W_UNKNOWN_SERVICE')).toEqual([]);
+    expect(snapshot.rollouts.length).toBeGreaterThan(0);
   }
 });
 

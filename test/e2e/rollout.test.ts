@@ -131,9 +131,9 @@ describe('a canary in steps', () => {
       'start engine',
       'step engine',
       'step engine',
-      'promote admin-api',
+      'promote admin',
       'step engine',
-      'promote admin-api',
+      'promote admin',
       'promote engine',
     ]);
   });
@@ -267,6 +267,7 @@ describe('by evidence', () => {
     await traffic;
     expect(status.phase).toBe('Healthy');
     const decided = status.decisions.find(({ reason }) => reason.includes('setWeight 100'));
+    expect(status.message).toMatch(/^v2 is promoted: .*; a rise of 5 points or more and being 200 % slower or more are ruled out/);
     expect(decided).toMatchObject({
       action: 'step',
       by: 'engine',
@@ -353,7 +354,7 @@ describe('crashes', () => {
 });
 
 describe('what people ask for', () => {
-  test('a service without a Rollout: start by hand, beside what serves', async () => {
+  test('a service without a Rollout: start by hand, beside what serves', { timeout: 120_000 }, async () => {
     save({});
     const process = await up();
     const result = await cli('start', 'reviews', '--to', 'v2', '-o', 'json');
@@ -375,7 +376,7 @@ describe('what people ask for', () => {
     expect(await tally(again.address('mesh'), 50, MESH)).toEqual({ v1: 50 });
   });
 
-  test('exit codes: unknown 5, not now 6, not releasable 3, usage 2', async () => {
+  test('exit codes: unknown 5, not now 6, not releasable 3, usage 2', { timeout: 120_000 }, async () => {
     save({ rollout: STEPS });
     const process = await up();
     await until(process, ({ currentStepIndex }) => currentStepIndex === 1);
@@ -387,6 +388,10 @@ describe('what people ask for', () => {
     expect(await cli('start', 'reviews')).toMatchObject({ code: 6 });
     await api(process, { verb: 'abort' });
     expect(await cli('start', 'reviews', '--to', 'v1')).toMatchObject({ code: 3, err: expect.stringContaining('v1 serves already') });
+    expect(await cli('start', 'reviews', '--from', 'v2')).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('default/reviews says which version serves'),
+    });
     expect(await cli('wait', '--timeout', 'soon')).toMatchObject({ code: 2 });
     expect(await cli('rollot')).toMatchObject({ code: 2 });
   });

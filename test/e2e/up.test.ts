@@ -456,3 +456,19 @@ describe('ending', () => {
     await slow.close();
   });
 });
+
+test('--trusted-proxy: whoever is believed sets timeouts, nobody else; to believe everybody is warned about', async () => {
+  const slow = await startUpstream('slow');
+  save(yaml({ v1: 100, v2: 0 }, 80, { v1: slow.port, v2: v2.port }));
+  const hasty = { headers: { ...REVIEWS.headers, 'x-envoy-upstream-rq-timeout-ms': '100' }, path: '/slow' };
+  const trusting = await start([...ADDRESSES, '--trusted-proxy', '192.0.2.1', '--trusted-proxy', '0.0.0.0/0']).ready();
+  expect((await ask(trusting.address('mesh'), hasty)).status).toBe(504);
+  expect(trusting.err).toMatch(/--trusted-proxy 0\.0\.0\.0\/0 believes everybody/);
+  await trusting.end();
+  const other = await start([...ADDRESSES, '--trusted-proxy', '192.0.2.1']).ready();
+  const answer = ask(other.address('mesh'), hasty);
+  await expect.poll(() => slow.requests()).toBe(2);
+  slow.release();
+  expect((await answer).status).toBe(200);
+  await slow.close();
+});

@@ -1,57 +1,27 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
 import { formatDiagnostic } from '../../src/base/diagnostic.ts';
 import { loadText } from '../../src/config/load.ts';
 import { compile } from '../../src/routing/compile.ts';
 import { explain } from '../../src/routing/explain.ts';
 import { Matcher } from '../../src/routing/matcher.ts';
 import { printTable } from '../../src/routing/print.ts';
-import type { RequestView } from '../../src/routing/request-view.ts';
 import type { RoutingTable } from '../../src/routing/table.ts';
+import { envoyResources } from '../../src/xds/translate.ts';
+import { type GoldenRequest, parseRequest } from '../helpers/golden-requests.ts';
 
 /*
- * Each folder here is a case: `input.yaml` as a user writes it, `table.txt` what it compiles to, `diagnostics.txt` what is said about it, and
- * `requests.http`, requests with what becomes of them below each. `UPDATE_GOLDEN=1 vitest run test/golden` rewrites all but the input; read the
- * difference before committing it.
+ * Each folder here is a case: `input.yaml` as a user writes it, `table.txt` what it compiles to, `diagnostics.txt` what is said about it,
+ * `envoy.yaml` its routes and clusters for Envoy, and `requests.http`, requests with what becomes of them below each.
+ * `UPDATE_GOLDEN=1 vitest run test/golden` rewrites all but the input; read the difference before committing it.
  *
  * A request is a line `METHOD URL [@LISTENER]` (the mesh listener where none is named), headers, and an empty line; lines with `#` are remarks.
  */
 
 const ROOT = import.meta.dirname;
 const UPDATE = process.env['UPDATE_GOLDEN'] === '1';
-const REQUEST_LINE = /^([A-Z]+) (https?):\/\/([^/?\s]*)([^?\s]*)(?:\?(\S*))?(?: @(\S+))?$/;
-
-interface GoldenRequest {
-  /** Everything above the empty line, remarks included. */
-  readonly text: string;
-  readonly listener: string;
-  readonly view: RequestView;
-}
-
-function parseRequest(block: string): GoldenRequest {
-  const lines = block.split('\n').filter((line) => line !== '' && !line.startsWith('=> '));
-  const [requestLine = '', ...headerLines] = lines.filter((line) => !line.startsWith('#'));
-  const parts = REQUEST_LINE.exec(requestLine);
-  if (parts === null) throw new Error(`expected METHOD URL [@LISTENER], found ${JSON.stringify(requestLine)}`);
-  const [, method = '', scheme, authority = '', path = '', query = '', listener = 'mesh'] = parts;
-  const headers = new Map<string, string>();
-  for (const line of headerLines) {
-    const colon = line.indexOf(':');
-    const name = line.slice(0, colon).toLowerCase();
-    const value = line.slice(colon + 1).trim();
-    headers.set(name, headers.has(name) ? `${headers.get(name)},${value}` : value);
-  }
-  const view = {
-    method,
-    scheme: scheme === 'https' ? ('https' as const) : ('http' as const),
-    authority,
-    path: path === '' ? '/' : path,
-    query,
-    header: (name: string) => headers.get(name),
-  };
-  return { text: lines.join('\n'), listener, view };
-}
 
 /** What happens to a request, one fact a line. */
 function outcome(table: RoutingTable, matcher: Matcher, { listener, view }: GoldenRequest): readonly string[] {
@@ -70,7 +40,10 @@ function outcome(table: RoutingTable, matcher: Matcher, { listener, view }: Gold
     lines.push(
       `${Math.round(cluster.share * 1000) / 10} % ${cluster.name}${cluster.missing === undefined ? '' : ` (missing: ${cluster.missing})`}`,
     );
+    if (cluster.missingStatus !== undefined) lines.push(`  answered with ${cluster.missingStatus}`);
     if (cluster.authority !== view.authority) lines.push(`  host ${cluster.authority}`);
+    if (cluster.path !== undefined) lines.push(`  path ${cluster.path}`);
+    if (cluster.location !== undefined) lines.push(`  redirected to ${cluster.location}`);
     lines.push(
       ...cluster.requestHeaders.map((line) => `  request ${line}`),
       ...cluster.responseHeaders.map((line) => `  response ${line}`),
@@ -79,6 +52,12 @@ function outcome(table: RoutingTable, matcher: Matcher, { listener, view }: Gold
   const sent = view.query === '' ? view.path : `${view.path}?${view.query}`;
   if (forward !== undefined && forward.path !== sent) lines.push(`path ${forward.path}`);
   if (forward !== undefined && forward.timeoutMs > 0) lines.push(`timeout ${forward.timeoutMs} ms`);
+  if (forward !== undefined && !forward.retries.startsWith('none but')) lines.push(`retries ${forward.retries}`);
+  if (forward?.session !== undefined) lines.push(`session ${forward.session}`);
+  if (forward?.fault !== undefined) lines.push(`fault ${forward.fault}`);
+  for (const { name: copied, percent, authority } of forward?.mirrors ?? [])
+    lines.push(`copy of ${percent} % to ${copied}, host ${authority}`);
+  if (explanation.cors !== undefined) lines.push(`cors ${explanation.cors}`);
   lines.push(...requestHeaders.map((line) => `request ${line}`), ...responseHeaders.map((line) => `response ${line}`));
   return lines.map((line) => `=> ${line}`);
 }
@@ -106,6 +85,13 @@ describe.each(cases)('%s', (name) => {
 
   test('compiles to', () => {
     check(join(folder, 'table.txt'), printTable(table));
+  });
+
+  test('is for Envoy', () => {
+    const addresses = new Map(table.listeners.map((listener) => [listener.name, { host: '127.0.0.1', port: listener.port }]));
+    const { routes, clusters, unsupported } = envoyResources(table, { addresses });
+    const remarks = unsupported.map((diagnostic) => `# ${formatDiagnostic(diagnostic).replaceAll('\n', '\n# ')}\n`).join('');
+    check(join(folder, 'envoy.yaml'), `${remarks}${stringify({ routes, clusters }, { lineWidth: 0, aliasDuplicateObjects: false })}`);
   });
 
   test('routes', () => {

@@ -1,4 +1,5 @@
 /** Serin's data plane in this thread, with a raw upstream behind it and raw clients before it. */
+import type { Credentials } from '../../src/config/credential.ts';
 import { createProxy } from '../../src/proxy/proxy.ts';
 import type { Proxy } from '../../src/proxy/proxy.ts';
 import type { ProxyOptions } from '../../src/proxy/options.ts';
@@ -18,11 +19,15 @@ export interface RunningProxy {
 }
 
 /** Serves the table's first listener on a free port. */
-export async function startProxy(table: RoutingTable, options: Partial<ProxyOptions> = {}): Promise<RunningProxy> {
+export async function startProxy(
+  table: RoutingTable,
+  options: Partial<ProxyOptions> = {},
+  credentials: Credentials = new Map(),
+): Promise<RunningProxy> {
   const internalErrors: unknown[] = [];
   const proxy = createProxy({ workers: 0, onInternalError: (error) => internalErrors.push(error), ...options });
   const listener = table.listeners[0]?.name ?? 'mesh';
-  const [bound] = await proxy.apply(table, [{ listener, host: '127.0.0.1', port: 0 }]);
+  const [bound] = await proxy.apply(table, [{ listener, host: '127.0.0.1', port: 0 }], credentials);
   if (bound === undefined) throw new Error('the proxy bound nothing');
   return { proxy, port: bound.port, internalErrors, close: () => proxy.close() };
 }

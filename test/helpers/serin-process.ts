@@ -66,10 +66,15 @@ export class SerinProcess {
     await this.#until(() => pattern.test(this.err.slice(from)), `it logged ${pattern.source}`);
   }
 
+  /** Waits until what it has printed matches. */
+  async printed(pattern: RegExp): Promise<void> {
+    await this.#until(() => pattern.test(this.out), `it printed ${pattern.source}`);
+  }
+
   /** Host and port of a listener by the name it is printed with. */
   address(name: string): { readonly host: string; readonly port: number } {
     const line = this.out.split('\n').find((candidate) => candidate.split(/\s+/)[0] === name);
-    const { host, port } = /http:\/\/(?<host>[^\s:]+):(?<port>\d+)/.exec(line ?? '')?.groups ?? {};
+    const { host, port } = /(?:https?|tls|tcp):\/\/(?<host>[^\s:]+):(?<port>\d+)/.exec(line ?? '')?.groups ?? {};
     if (host === undefined || port === undefined) throw new Error(`no listener ${name} in:\n${this.out}`);
     return { host: host === '0.0.0.0' ? '127.0.0.1' : host, port: Number(port) };
   }

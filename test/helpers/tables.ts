@@ -15,6 +15,7 @@ export function cluster(ports: number | readonly number[], changes: Partial<Clus
     connectTimeoutMs: 2000,
     idleTimeoutMs: 3000,
     maxRequestsPerConnection: 0,
+    retryLimit: { percent: 20, atLeast: 3 },
     ...changes,
   };
 }

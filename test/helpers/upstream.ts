@@ -1,5 +1,6 @@
 /** A version of a service, and a client that looks at answers: for end-to-end tests. */
 import { Agent, createServer, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
+import type { Server as TcpServer } from 'node:net';
 
 export interface Upstream {
   readonly port: number;
@@ -32,7 +33,7 @@ export async function startUpstream(name: string): Promise<Upstream> {
   return { port: await listen(server), requests: () => requests, release, held, close: () => close(server) };
 }
 
-export async function listen(server: Server): Promise<number> {
+export async function listen(server: TcpServer): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
@@ -52,6 +53,8 @@ export interface Answer {
 }
 
 export interface Asked {
+  /** Default GET; without a body. */
+  readonly method?: string;
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly agent?: Agent;
@@ -60,10 +63,10 @@ export interface Asked {
 /** Rejects when the connection fails or the answer is cut short. */
 export function ask(
   { host, port }: { readonly host: string; readonly port: number },
-  { path = '/', headers = {}, agent }: Asked = {},
+  { method = 'GET', path = '/', headers = {}, agent }: Asked = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ host, port, path, headers, agent: agent ?? false }, (response) => {
+    const request = httpRequest({ host, port, method, path, headers, agent: agent ?? false }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text: string) => (body += text));
       response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));

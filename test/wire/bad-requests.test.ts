@@ -301,7 +301,11 @@ const ROWS: readonly Row[] = [
       expect(values(request ?? { fields: [] }, 'x-forwarded-for')).toEqual(['127.0.0.1']);
     },
   ),
-  good('B-155', 'Upgrade in a plain request', get('Upgrade: websocket\r\nConnection: Upgrade\r\n'), ([request]) => {
+  good('B-155', 'Upgrade without the connection option', get('Upgrade: websocket\r\n'), ([request]) => {
+    expect(values(request ?? { fields: [] }, 'upgrade')).toEqual([]);
+    expect(values(request ?? { fields: [] }, 'connection')).toEqual([]);
+  }),
+  good('B-156', 'Upgrade to what is not on the list', get('Upgrade: foo\r\nConnection: Upgrade\r\n'), ([request]) => {
     expect(values(request ?? { fields: [] }, 'upgrade')).toEqual([]);
     expect(values(request ?? { fields: [] }, 'connection')).toEqual([]);
   }),
@@ -313,7 +317,7 @@ const ROWS: readonly Row[] = [
       expect(request?.head).not.toMatch(/upgrade|http2-settings/i);
     },
   ),
-  bad('P12 B-159', 'the HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  bad('P12 B-159', 'a preface of another HTTP/2', 'PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n'),
   bad('P12 B-159', 'a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'),
   bad('P12 B-159', 'binary', '\x00\x01\x02\x03\r\n\r\n'),
   bad('P5', 'five empty lines', `\r\n\r\n\r\n\r\n\r\n${line('GET / HTTP/1.1')}`),

@@ -196,6 +196,22 @@ describe('[P64] timeouts', () => {
     await (await started.upstream.connection(0)).untilClosed();
   });
 
+  test('a route that states no limit waits on for the head', async () => {
+    const started = await rig({
+      action: { isUnlimited: true },
+      options: { timeouts: { responseHeaderMs: 60 } },
+      script: async (side) => {
+        await side.nextRequest();
+        await new Promise((resolve) => {
+          setTimeout(resolve, 300);
+        });
+        side.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      },
+    });
+    const client = await started.sent(GET);
+    expect((await client.response()).status).toBe(200);
+  });
+
   test('the route’s own timeout: 504, also when bytes of a head keep coming', async () => {
     const started = await rig({
       action: { timeoutMs: 80 },
@@ -397,10 +413,18 @@ describe('[P66] [P67] [P68] reuse and retries', () => {
     const update: DataPlaneUpdate = {
       table: singleTable(upstream.port),
       bindings: [{ listener: 'mesh', host: '127.0.0.1', port: 0 }],
+      mirrorSlots: new Map(),
       statsSegments: stats.segments(),
       healthSegments: [],
+      blocks: new Map(),
+      userSlots: new Map(),
       clusterSlots: slots,
       healthSlots: [[-1]],
+      outlierSegments: [],
+      outlierSlots: [[-1]],
+      limitSegments: [],
+      limitSlots: [[]],
+      credentials: new Map(),
       observationSlots: new Map(),
       killSlots: new Map(),
     };
@@ -496,6 +520,7 @@ describe('[P71] answers of our own', () => {
     [431, 'too_many_fields', get(`${SENTINEL}: x\r\n`.repeat(200))],
     [501, 'transfer_coding_not_supported', `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ${SENTINEL}, chunked\r\n\r\n0\r\n\r\n`],
     [501, 'method_too_long', `${SENTINEL.repeat(3)} / HTTP/1.1\r\nHost: a\r\n\r\n`],
+    [500, 'invalid_backend', get('', `/invalid/${SENTINEL}`)],
     [502, 'upstream_bad_status_line', get('', `/bad/${SENTINEL}`)],
     [502, 'upstream_terminated', get('', `/end/${SENTINEL}`)],
     [503, 'upstream_connect_failed', get('', `/down/${SENTINEL}`)],
@@ -522,6 +547,7 @@ describe('[P71] answers of our own', () => {
                 route('/stall', to(0)),
                 route('/down', to(1)),
                 route('/missing', to(2)),
+                route('/invalid', to(4)),
                 route('/empty', to(3)),
                 route('/x', to(0)),
               ],
@@ -532,6 +558,7 @@ describe('[P71] answers of our own', () => {
             cluster(down.port, { name: 'down' }),
             cluster(port, { name: 'missing', missing: `no subset ${SENTINEL}` }),
             cluster([], { name: 'empty' }),
+            cluster(port, { name: 'invalid', missing: `no Service ${SENTINEL}`, missingStatus: 500 }),
           ],
         ),
       script: async (side) => {

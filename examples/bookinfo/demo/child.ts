@@ -1,11 +1,13 @@
 /**
  * A Node program run as a child process: started, known to be ready by a line it prints, stopped with time to finish.
  *
- * It gets a process group of its own, so that Ctrl-C in a terminal reaches only its parent, which stops its children in the right order.
+ * It gets a process group of its own, so that Ctrl-C in a terminal reaches only its parent, which stops its children in the right order. A
+ * watchdog ends the group when the parent is killed and can do nothing any more.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import type { Watchdog } from '../../../src/workload/process-watchdog.ts';
 
 const LINES_KEPT = 15;
 const STOP_TIMEOUT_MS = 10_000;
@@ -17,6 +19,7 @@ export interface ChildOptions {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isReadyLine: (line: string) => boolean;
+  readonly watchdog?: Watchdog;
   /** Every line it prints from when it is ready until it is stopped. */
   readonly onLine?: (line: string) => void;
 }
@@ -31,9 +34,11 @@ export class Child {
   readonly #lastLines: string[] = [];
   #isStopping = false;
 
-  constructor({ name, args, cwd, env, isReadyLine, onLine }: ChildOptions) {
+  constructor({ name, args, cwd, env, isReadyLine, watchdog, onLine }: ChildOptions) {
     this.name = name;
     this.#process = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const { pid } = this.#process;
+    if (pid !== undefined) watchdog?.add(pid);
     let isReady = false;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const onOutput = (line: string): void => {
@@ -48,7 +53,10 @@ export class Child {
     for (const stream of [this.#process.stdout, this.#process.stderr]) readLines(stream, onOutput);
     this.ended = new Promise((done) => {
       this.#process.once('error', (error) => done(`could not be started: ${error.message}`));
-      this.#process.once('close', (code, signal) => done(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`));
+      this.#process.once('close', (code, signal) => {
+        if (pid !== undefined) watchdog?.remove(pid);
+        done(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`);
+      });
     });
     this.ready = promise;
     // Whoever only awaits `ended` is not to be stopped by a rejection nobody looks at.

@@ -1,34 +1,44 @@
 /**
- * A few people reading the page: requests at random moments, ten a second on average, one in ten of them by jason.
+ * A few people reading the page: requests at random moments, so many a second on average, one in ten of them by jason. Never more than
+ * MAX_UNDER_WAY at once: whoever finds as many before him does not come.
  */
 import { Agent, get } from 'node:http';
 import { FAILED } from './tally.ts';
 
-const MEAN_GAP_MS = 100;
+export const DEFAULT_RATE_PER_S = 30;
+/** A demo's: every page is four requests through Serin. */
+export const MAX_RATE_PER_S = 100;
+
+const MAX_UNDER_WAY = 50;
 const JASON_SHARE = 0.1;
 const TIMEOUT_MS = 10_000;
 
 export type OnOutcome = (user: string | undefined, outcome: string) => void;
 
-/** @returns a function that stops it and resolves when the last request is over */
-export function startTraffic(pageUrl: string, onOutcome: OnOutcome): () => Promise<void> {
+/**
+ * @param ratePerS 0: nobody comes.
+ * @returns a function that stops it and resolves when the last request is over
+ */
+export function startTraffic(pageUrl: string, ratePerS: number, onOutcome: OnOutcome): () => Promise<void> {
   const agent = new Agent({ keepAlive: true });
   const running = new Set<Promise<void>>();
-  let timer: NodeJS.Timeout;
+  let timer: NodeJS.Timeout | undefined;
   const visit = async (): Promise<void> => {
     const user = Math.random() < JASON_SHARE ? 'jason' : undefined;
     onOutcome(user, await versionFor(pageUrl, user, agent));
   };
   const next = (): void => {
     // Exponential gaps: visitors do not know of each other.
-    const gapMs = -Math.log(1 - Math.random()) * MEAN_GAP_MS;
+    const gapMs = (-Math.log(1 - Math.random()) * 1000) / ratePerS;
     timer = setTimeout(() => {
-      const visiting = visit().finally(() => running.delete(visiting));
-      running.add(visiting);
+      if (running.size < MAX_UNDER_WAY) {
+        const visiting = visit().finally(() => running.delete(visiting));
+        running.add(visiting);
+      }
       next();
     }, gapMs);
   };
-  next();
+  if (ratePerS > 0) next();
   return async () => {
     clearTimeout(timer);
     await Promise.all(running);

@@ -1,20 +1,25 @@
 /** What the admin API asks of the rollout engine, with names looked up and refusals turned into problems. */
-import type { ApiList, ApiObject, RolloutRequest } from '../../admin/api-types.ts';
+import type { Actor } from '../../admin/access.ts';
+import type { ApiList, ApiObject, Preview, PreviewRequest, RolloutRequest } from '../../admin/api-types.ts';
+import type { Evidence } from '../../admin/live-types.ts';
 import { ProblemError, type ProblemCode } from '../../admin/problem.ts';
 import { nearest } from '../../base/nearest.ts';
 import { resolveHost, shortNames } from '../../config/hosts.ts';
 import { isDns1123Label } from '../../config/names.ts';
+import { routeOfTarget } from '../../config/release-target.ts';
 import { serviceIndex } from '../../config/services.ts';
 import type { Refusal, Verb } from '../../rollout/verbs.ts';
 import type { Pipeline } from '../pipeline.ts';
-import { splitOf } from '../shifts.ts';
+import { splitOf } from '../splits.ts';
 import { StateWriteError } from '../state.ts';
 import type { Rollouts, Tracked } from './engine.ts';
 import type { AdHocRollout } from './store.ts';
+import { issuePreview } from './previews.ts';
 import { rolloutObject } from './view.ts';
 
 const PROBLEMS: Readonly<Record<Refusal['refused'], readonly [status: number, code: ProblemCode]>> = {
   conflict: [409, 'E_CONFLICT'],
+  approval: [403, 'E_APPROVAL'],
   blocked: [409, 'E_BLOCKED'],
   frozen: [409, 'E_FROZEN'],
   unhealthy: [422, 'E_TARGET_UNHEALTHY'],
@@ -23,6 +28,7 @@ const PROBLEMS: Readonly<Record<Refusal['refused'], readonly [status: number, co
 
 /** How a request came, beside its body. */
 export interface RequestTerms {
+  readonly by: Actor;
   readonly idempotencyKey?: string;
   /** The revision it was made for. */
   readonly ifMatch?: string;
@@ -30,10 +36,12 @@ export interface RequestTerms {
 
 export class RolloutApi {
   readonly #rollouts: Rollouts;
+  readonly #previewKey: Uint8Array;
   readonly #pipeline: Pick<Pipeline, 'inForce'>;
 
-  constructor(rollouts: Rollouts, pipeline: Pick<Pipeline, 'inForce'>) {
+  constructor(rollouts: Rollouts, pipeline: Pick<Pipeline, 'inForce'>, previewKey: Uint8Array) {
     this.#rollouts = rollouts;
+    this.#previewKey = previewKey;
     this.#pipeline = pipeline;
   }
 
@@ -50,13 +58,29 @@ export class RolloutApi {
     return rolloutObject(this.#find(namespace, name) ?? this.#missing(namespace, name), this.#rollouts.problem);
   }
 
+  /** @throws ProblemError 404 with the nearest name */
+  evidence(namespace: string, name: string): Evidence {
+    return this.#rollouts.evidence(this.#find(namespace, name) ?? this.#missing(namespace, name));
+  }
+
+  /** @throws ProblemError 404, 409, 422, 507 */
+  preview(namespace: string, name: string, request: PreviewRequest, by: Actor): Preview {
+    const found = this.#find(namespace, name) ?? this.#missing(namespace, name);
+    return issuePreview(this.#rollouts, this.#previewKey, found, request, by);
+  }
+
   /** @throws ProblemError 404, 409, 412, 422, 507 */
   async act(namespace: string, name: string, verb: Verb, request: RolloutRequest, terms: RequestTerms): Promise<ApiObject> {
-    const { full, to, from } = request;
-    if (full !== undefined && verb !== 'promote')
-      throw new ProblemError(422, 'E_REQUEST_INVALID', `full goes with promote, not with ${verb}`);
-    if ((to !== undefined || from !== undefined) && verb !== 'start')
-      throw new ProblemError(422, 'E_REQUEST_INVALID', `to and from go with start, not with ${verb}`);
+    const { full, from } = request;
+    const to = typeof request.to === 'string' ? [request.to] : request.to;
+    if (full !== undefined && verb !== 'promote' && verb !== 'abort' && verb !== 'undo')
+      throw new ProblemError(422, 'E_REQUEST_INVALID', `full goes with promote, abort and undo, not with ${verb}`);
+    if (from !== undefined && verb !== 'start') throw new ProblemError(422, 'E_REQUEST_INVALID', `from goes with start, not with ${verb}`);
+    if (to !== undefined && verb !== 'start' && verb !== 'promote')
+      throw new ProblemError(422, 'E_REQUEST_INVALID', `to goes with start and promote, not with ${verb}`);
+    if (to !== undefined && verb === 'promote' && to.length > 1)
+      throw new ProblemError(422, 'E_REQUEST_INVALID', `one version is promoted, found ${to.join(', ')}`);
+    const chosen = verb === 'promote' ? to?.[0] : undefined;
     const found = this.#find(namespace, name);
     if (terms.ifMatch !== undefined && terms.ifMatch !== '*' && terms.ifMatch !== `"${found?.stored.state.revision ?? ''}"`) {
       const now = found === undefined ? 'there is none' : `it is at revision ${found.stored.state.revision}`;
@@ -64,18 +88,28 @@ export class RolloutApi {
     }
     const adHoc =
       found === undefined || found.spec === undefined || found.stored.adHoc !== undefined
-        ? this.#adHoc(namespace, name, verb, request, found)
+        ? this.#adHoc(namespace, name, verb, { to, from }, found)
         : undefined;
+    if (from !== undefined && adHoc === undefined)
+      throw new ProblemError(
+        422,
+        'E_REQUEST_INVALID',
+        `from is for a host without a Rollout: ${found?.name ?? name} says which version serves`,
+        {
+          hint: 'leave it out, or change stable in the Rollout',
+        },
+      );
     const key = found?.name ?? `${namespace}/${shortNames(resolveHost(name, namespace))[0] ?? name}`;
     let refusal: Refusal | undefined;
     try {
       refusal = await this.#rollouts.command(
         key,
-        { verb, by: 'admin-api', full: full ?? false },
+        { verb, by: terms.by.name, full: full ?? false, ...(chosen === undefined ? {} : { to: chosen }) },
         {
+          actor: terms.by,
           ...(terms.idempotencyKey === undefined ? {} : { key: terms.idempotencyKey }),
           ...(adHoc === undefined ? {} : { adHoc }),
-          ...(to === undefined ? {} : { to }),
+          ...(to === undefined || verb !== 'start' ? {} : { to }),
         },
       );
     } catch (error) {
@@ -96,12 +130,16 @@ export class RolloutApi {
     return rolloutObject(after ?? this.#missing(namespace, name), this.#rollouts.problem);
   }
 
-  /** By its own name, else by the name of its host. */
+  /** By its own name, else by the name of its host or route. */
   #find(namespace: string, name: string): Tracked | undefined {
     const own = this.#rollouts.find(`${namespace}/${name}`);
     if (own !== undefined) return own;
     const host = resolveHost(name, namespace);
-    return this.#rollouts.list().find((tracked) => tracked.stored.host === host);
+    const isIt = (target: string): boolean => {
+      const route = routeOfTarget(target);
+      return route === undefined ? target === host : route.name === name && route.namespace === namespace;
+    };
+    return this.#rollouts.list().find((tracked) => isIt(tracked.stored.host));
   }
 
   #missing(namespace: string, name: string): never {
@@ -117,7 +155,13 @@ export class RolloutApi {
   }
 
   /** A release of a service that has no Rollout: `--to` beside what serves now. */
-  #adHoc(namespace: string, name: string, verb: Verb, { to, from }: RolloutRequest, found: Tracked | undefined): AdHocRollout | undefined {
+  #adHoc(
+    namespace: string,
+    name: string,
+    verb: Verb,
+    { to, from }: { readonly to: readonly string[] | undefined; readonly from: string | undefined },
+    found: Tracked | undefined,
+  ): AdHocRollout | undefined {
     if (verb !== 'start') return found?.stored.adHoc ?? (found === undefined ? this.#missing(namespace, name) : undefined);
     const host = found?.stored.host ?? resolveHost(name, namespace);
     const index = serviceIndex(this.#pipeline.inForce.base);
@@ -129,7 +173,7 @@ export class RolloutApi {
         hint: `--to one of ${subsets.join(', ') || 'its subsets'}`,
       });
     }
-    for (const subset of [to, ...(from === undefined ? [] : [from])]) {
+    for (const subset of [...to, ...(from === undefined ? [] : [from])]) {
       if (subsets.includes(subset) && isDns1123Label(subset)) continue;
       const close = nearest(subset, subsets);
       throw new ProblemError(404, 'E_NOT_FOUND', `${host} has no subset '${subset}'`, {
@@ -137,7 +181,7 @@ export class RolloutApi {
       });
     }
     const stable = from ?? this.#serving(host);
-    return { host, stable, canary: to };
+    return { host, stable, canaries: to };
   }
 
   /** The one subset that gets everything at present. */

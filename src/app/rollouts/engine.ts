@@ -10,27 +10,36 @@
  *
  * When the state cannot be written nothing moves and no time counts until it can; traffic goes on as it is.
  */
+import type { Evidence } from '../../admin/live-types.ts';
+import type { Actor } from '../../admin/access.ts';
 import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
-import { resolveHost } from '../../config/hosts.ts';
-import type { ReleaseOverlay } from '../../config/release.ts';
-import { frozenBy } from '../../config/serin/freeze-window.ts';
-import type { RolloutSpec } from '../../config/serin/rollout-spec.ts';
+import { targetOf } from '../../config/release-target.ts';
+import type { HostEnv } from '../../config/run-host.ts';
+import { canariesOf, type RolloutSpec } from '../../config/serin/rollout-spec.ts';
 import type { Proxy } from '../../proxy/proxy.ts';
-import { isRefusal, type Command, type Refusal, adopt, command, start } from '../../rollout/verbs.ts';
-import { type Outcome, plan } from '../../rollout/plan.ts';
+import { killSwitchKey } from '../../routing/release-arms.ts';
+import { isRefusal, type Command, type Refusal, adopt, command, forsake, relocate, start } from '../../rollout/verbs.ts';
+import type { Outcome } from '../../rollout/outcome.ts';
+import { plan } from '../../rollout/plan.ts';
 import type { Situation } from '../../rollout/situation.ts';
-import { FULL } from '../../rollout/spec.ts';
-import { newState, releaseOf, type RolloutState, servingSubset } from '../../rollout/state.ts';
+import { inRace } from '../../rollout/race.ts';
+import { newState, type RolloutState } from '../../rollout/state.ts';
 import type { HealthChecker } from '../../workload/health-check.ts';
 import type { Supervisor } from '../../workload/supervisor.ts';
 import type { Logger } from '../logger.ts';
-import type { InForce, Pipeline } from '../pipeline.ts';
-import { splitOf } from '../shifts.ts';
-import { type Change, type State, StateWriteError } from '../state.ts';
-import { Analyst } from './analyst.ts';
-import { ReadinessView } from './readiness.ts';
-import { type AdHocRollout, ANSWER_LIFE_MS, loadEvidence, loadRollouts, saveClocks, saveRollouts, type StoredRollout } from './store.ts';
+import type { Pipeline } from '../pipeline.ts';
+import { type Change, changeBy } from '../audit-table.ts';
+import { type State, StateWriteError } from '../state.ts';
+import { ReleaseChecks, type ShownChecks } from './checks/release-checks.ts';
+import type { Comparisons } from './comparisons.ts';
+import { type Entry, isConfigured, newEntry, releaseIn, setRelease, specFor, takeOver, withReleased } from './entry.ts';
+import { EvidenceHistories } from './evidence-history.ts';
+import { evidenceOfRun, evidencePointText } from './evidence-point.ts';
+import { FoundProofs } from './found-proofs.ts';
+import { type DesiredOverlay, desiredOverlay, isSameOverlay } from './desired-overlay.ts';
+import { Outlook } from './outlook.ts';
+import { type AdHocRollout, adHocSpec, ANSWER_LIFE_MS, loadRollouts, saveClocks, saveRollouts, type StoredRollout } from './store.ts';
 
 const TICK_MS = 250;
 /** A tick that comes later than this was not served: the process was stopped, or the machine asleep. */
@@ -46,8 +55,12 @@ export interface RolloutsDeps {
   readonly health: Pick<HealthChecker, 'states'>;
   readonly processes: Pick<Supervisor, 'states'>;
   readonly state: State;
+  /** Where workers write what they have proved; undefined: nowhere. */
+  readonly proofDirectory?: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Serin's own environment, for what metrics and webhooks refer to as `${NAME}`. Default: empty. */
+  readonly hostEnv?: HostEnv;
 }
 
 /** A release the engine knows, whether its Rollout is still in the files or not. */
@@ -58,24 +71,16 @@ export interface Tracked {
   readonly spec: RolloutSpec | undefined;
   readonly stored: StoredRollout;
   readonly situation: Situation;
-  readonly analyst: Analyst | undefined;
-}
-
-interface Entry {
-  readonly name: string;
-  spec: RolloutSpec | undefined;
-  stored: StoredRollout;
-  /** What follows from `stored.state`; the very object that is in the overlay. */
-  release: ReleaseOverlay | undefined;
-  analyst: Analyst | undefined;
-  /** Of which run `analyst` is. */
-  analystRun: number;
-  situation: Situation;
+  readonly comparisons: Comparisons | undefined;
+  readonly checks: ShownChecks;
 }
 
 export class Rollouts {
   readonly #deps: RolloutsDeps;
-  readonly #view = new ReadinessView();
+  readonly #outlook: Outlook;
+  readonly #proofs: FoundProofs;
+  readonly #checks: ReleaseChecks;
+  readonly #histories: EvidenceHistories;
   readonly #entries = new Map<string, Entry>();
   readonly #unreadable: ReadonlyMap<string, string>;
   #lastMs: number;
@@ -86,22 +91,36 @@ export class Rollouts {
   #applyProblem: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #pipeline: Routing | undefined;
-  /** Who moves each host, as of the last look. */
-  #movers: ReadonlyMap<string, string> = new Map();
 
-  /** Reads what was stored; `initialReleases` is then what has to be in force from the first moment on. */
+  /** Reads what was stored; `initialOverlay` is then what has to be in force from the first moment on. */
   constructor(deps: RolloutsDeps) {
     this.#deps = deps;
     this.#lastMs = deps.clock.monotonicMs();
+    this.#proofs = new FoundProofs(deps.proofDirectory);
+    this.#histories = new EvidenceHistories(deps.state);
+    this.#checks = new ReleaseChecks({ ...deps, hostEnv: deps.hostEnv ?? {} });
+    this.#outlook = new Outlook({ ...deps, proofs: this.#proofs, checks: this.#checks });
     const { rollouts, unreadable } = loadRollouts(deps.state);
     this.#unreadable = unreadable;
-    for (const [name, stored] of rollouts) this.#entries.set(name, newEntry(name, stored));
+    for (const [name, stored] of rollouts) {
+      this.#entries.set(name, newEntry(name, stored));
+      this.#cutOffAgain(name, stored.state);
+    }
     for (const [name, why] of unreadable)
       deps.logger.error({ code: 'E_STATE_INVALID' }, `state of Rollout ${name} cannot be used (${why}); its host gets what the files say`);
   }
 
-  /** Releases by host, as the states have them; whether their Rollouts are still there is not known yet. */
-  get initialReleases(): Readonly<Record<string, ReleaseOverlay>> {
+  /** Workers of an earlier process had cut off a candidate: nobody gets there before that is on record. */
+  #cutOffAgain(rollout: string, state: RolloutState): void {
+    const { run, epoch, active } = state;
+    const { health } = this.#deps.proxy;
+    for (const canary of active === undefined ? [] : inRace(state)) {
+      if (this.#proofs.of(rollout, canary, run) !== undefined) health.set(health.slot(killSwitchKey({ rollout, epoch }, canary)), false);
+    }
+  }
+
+  /** As the states have it; whether their Rollouts are still there is not known yet. */
+  get initialOverlay(): DesiredOverlay {
     return this.#desired();
   }
 
@@ -120,10 +139,23 @@ export class Rollouts {
     clearInterval(this.#timer);
     await this.#applying;
     this.#writeClocks(true);
+    this.#checks.close();
   }
 
   list(): readonly Tracked[] {
     return [...this.#entries.values()].map((entry) => this.#tracked(entry));
+  }
+
+  /** Of each release what is stored: for those who look often. */
+  *released(): Iterable<{ readonly name: string; readonly host: string; readonly state: RolloutState }> {
+    for (const { name, stored } of this.#entries.values()) yield { name, host: stored.host, state: stored.state };
+  }
+
+  /** How the evidence of the last run has grown, up to now. */
+  evidence({ name, stored: { state } }: Pick<Tracked, 'name' | 'stored'>): Evidence {
+    const entry = this.#entries.get(name);
+    const latest = entry?.comparedRun === state.run ? this.#point(entry) : undefined;
+    return evidenceOfRun(state.run, this.#histories.points(name, state.run), latest);
   }
 
   find(name: string): Tracked | undefined {
@@ -141,9 +173,11 @@ export class Rollouts {
     const passedMs = this.#passed();
     this.#sync();
     this.#look(passedMs);
+    this.#flushChecks();
     const decided = new Map<Entry, Outcome>();
     for (const entry of this.#entries.values()) {
       const outcome = this.#decide(entry);
+      this.#checks.gate(entry.name, outcome.asks === true);
       if (outcome.records.length > 0) decided.set(entry, outcome);
       else if (outcome.state !== entry.stored.state) entry.stored = { ...entry.stored, state: outcome.state };
     }
@@ -156,41 +190,52 @@ export class Rollouts {
    * Something a person asks for.
    *
    * @param key   Idempotency-Key: the second request with it changes nothing.
+   * @param actor Who asks, for the audit; their reason goes into the record of the decision as well.
    * @param adHoc For a host that has no Rollout: what to release beside what.
    * @throws StateWriteError; then nothing was changed
    */
   async command(
     name: string,
     asked: Command,
-    options: { readonly key?: string; readonly adHoc?: AdHocRollout; readonly to?: string } = {},
+    options: { readonly actor?: Actor; readonly key?: string; readonly adHoc?: AdHocRollout; readonly to?: readonly string[] } = {},
   ): Promise<Refusal | undefined> {
-    const { key, adHoc, to } = options;
+    const { actor, key, to } = options;
     this.#sync();
     let entry = this.#entries.get(name);
+    const adHoc = entry !== undefined && isConfigured(entry) ? undefined : options.adHoc;
     if (entry === undefined && adHoc !== undefined) {
-      entry = newEntry(name, { host: adHoc.host, state: newState(adHoc.stable, adHoc.canary), records: [], answers: [], adHoc });
+      entry = newEntry(name, { host: adHoc.host, state: newState(adHoc), records: [], answers: [], adHoc });
     }
     if (entry === undefined) return { refused: 'conflict', reason: `there is no Rollout ${name}` };
     const nowMs = this.#deps.clock.nowMs();
     if (key !== undefined && entry.stored.answers.some((answer) => answer.key === key && answer.verb === asked.verb)) return undefined;
     const changed: StoredRollout = adHoc === undefined ? entry.stored : { ...entry.stored, adHoc };
-    const spec = specFor(entry, changed, to);
-    if (spec === undefined) return { refused: 'blocked', reason: `Rollout ${name} is no longer in the files` };
+    // Until it is written down: if it is refused, the next look finds what there was before.
+    if (adHoc !== undefined) entry.spec = adHocSpec(adHoc);
+    const spec = specFor(entry, to);
     this.#look(0, entry);
-    const situation = { ...entry.situation, ...this.#readyFor(entry, spec) };
-    const result = command(entry.stored.state, asked, situation, spec, name);
+    const result =
+      spec === undefined
+        ? forsake(entry.stored.state, asked, entry.situation)
+        : command(entry.stored.state, asked, this.#outlook.situationFor(entry, spec, this.#routing.inForce), spec, name);
     if (isRefusal(result)) return result;
     if (result.records.length === 0) return undefined;
     const answers = [
       ...changed.answers.filter(({ atMs }) => nowMs - atMs < ANSWER_LIFE_MS),
       ...(key === undefined ? [] : [{ key, atMs: nowMs, verb: asked.verb }]),
     ];
-    this.#write(new Map([[entry, result]]), new Map([[entry, { ...changed, answers }]]));
+    this.#write(new Map([[entry, withReason(result, actor?.reason)]]), new Map([[entry, { ...changed, answers }]]), actor);
     this.#entries.set(name, entry);
     await this.#apply();
     // The answer shows how it is now.
     this.#look(0, entry);
     return undefined;
+  }
+
+  /** Writes down a decision that moves nothing. @throws StateWriteError */
+  note(name: string, noted: Outcome, actor: Actor): void {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) this.#write(new Map([[entry, noted]]), new Map(), actor);
   }
 
   get #routing(): Routing {
@@ -212,92 +257,26 @@ export class Rollouts {
     const seen = new Set<string>();
     for (const { metadata, spec } of this.#routing.inForce.base.rollouts) {
       const name = `${metadata.namespace}/${metadata.name}`;
-      const host = resolveHost(spec.host, metadata.namespace);
+      const host = targetOf({ metadata, spec });
       seen.add(name);
       if (this.#unreadable.has(name)) continue;
       let entry = this.#entries.get(name);
       if (entry === undefined) {
-        entry = newEntry(name, { host, state: newState(spec.stable, spec.canary), records: [], answers: [] });
+        entry = newEntry(name, { host, state: newState({ stable: spec.stable, canaries: canariesOf(spec) }), records: [], answers: [] });
         this.#entries.set(name, entry);
       }
       entry.spec = spec;
-      if (entry.stored.host !== host) entry.stored = { ...entry.stored, host };
+      takeOver(entry, host);
     }
     for (const entry of this.#entries.values()) {
       if (seen.has(entry.name)) continue;
-      entry.spec = entry.stored.adHoc;
+      entry.spec = adHocSpec(entry.stored.adHoc);
       if (entry.spec === undefined && entry.stored.state.run === 0) this.#entries.delete(entry.name);
     }
   }
 
   #look(passedMs: number, only?: Entry): void {
-    const now = this.#routing.inForce;
-    this.#view.look(now, this.#deps.health.states(), this.#deps.processes.states());
-    this.#movers = new Map(
-      [...this.#entries.values()].filter(({ stored }) => stored.state.active !== undefined).map(({ name, stored }) => [stored.host, name]),
-    );
-    const applied = new Set(now.effective.releases.map(({ rollout }) => rollout));
-    for (const entry of only === undefined ? this.#entries.values() : [only]) this.#lookAt(entry, now, applied, passedMs);
-  }
-
-  #lookAt(entry: Entry, now: InForce, applied: ReadonlySet<string>, passedMs: number): void {
-    const { state } = entry.stored;
-    const { active } = state;
-    const isInForce = now.overlay.releases[entry.stored.host] === entry.release && (entry.release === undefined || applied.has(entry.name));
-    if (active !== undefined && isInForce) {
-      const analyst = this.#analystOf(entry, state);
-      const next = active.steps.slice(active.step + 1).find(({ set }) => set?.weight !== undefined)?.set?.weight ?? FULL;
-      analyst?.enter(state.epoch, active.weight, next);
-      if (passedMs > 0) analyst?.tick(passedMs);
-    }
-    const judgement = active !== undefined && active.weight > 0 && active.weight < FULL ? entry.analyst?.judgement() : undefined;
-    const frozen = entry.spec?.freeze === undefined ? undefined : frozenBy(entry.spec.freeze, this.#deps.clock.nowMs());
-    const blocked = this.#blocked(entry, now);
-    entry.situation = {
-      nowMs: this.#deps.clock.nowMs(),
-      passedMs,
-      isInForce,
-      canary: this.#view.of(entry.stored.host, state.canary),
-      stable: this.#view.of(entry.stored.host, state.stable),
-      ...(judgement === undefined ? {} : { judgement }),
-      ...(frozen === undefined ? {} : { frozen }),
-      ...(blocked === undefined ? {} : { blocked }),
-      ...(entry.analyst === undefined ? {} : { ratePerS: entry.analyst.ratePerS }),
-    };
-  }
-
-  /** Of versions a command names, which may be others than those of the last run. */
-  #readyFor(entry: Entry, spec: RolloutSpec): Partial<Situation> {
-    const isRunning = entry.stored.state.active !== undefined;
-    if (isRunning || (spec.canary === entry.stored.state.canary && spec.stable === entry.stored.state.stable)) return {};
-    const missing = this.#view.missing(entry.stored.host, spec.stable) ?? this.#view.missing(entry.stored.host, spec.canary);
-    return {
-      canary: this.#view.of(entry.stored.host, spec.canary),
-      stable: this.#view.of(entry.stored.host, spec.stable),
-      ...(missing === undefined ? {} : { blocked: missing }),
-    };
-  }
-
-  #analystOf(entry: Entry, { run, stable, canary, active }: RolloutState): Analyst | undefined {
-    if (active === undefined) return undefined;
-    if (entry.analyst === undefined || entry.analystRun !== run) {
-      const saved = loadEvidence(this.#deps.state, entry.name);
-      const mine = saved?.startsWith(`${run}\n`) === true ? saved.slice(`${run}\n`.length) : undefined;
-      const deps = { stats: this.#deps.proxy.stats, rollout: entry.name, stable, canary, spec: active.analysis };
-      entry.analyst = new Analyst(deps, mine);
-      entry.analystRun = run;
-    }
-    return entry.analyst;
-  }
-
-  #blocked(entry: Entry, now: InForce): string | undefined {
-    if (entry.spec === undefined) return 'its Rollout is no longer in the files';
-    const { host, state } = entry.stored;
-    const missing = this.#view.missing(host, state.stable) ?? this.#view.missing(host, state.canary);
-    if (missing !== undefined) return missing;
-    if (now.overlay.shifts[host] !== undefined) return `a shift by hand is in force: drop it with serin shift ${host} --reset`;
-    const mover = this.#movers.get(host);
-    return mover === undefined || mover === entry.name ? undefined : `Rollout ${mover} moves ${host} already`;
+    this.#outlook.look([...this.#entries.values()], this.#routing.inForce, passedMs, only);
   }
 
   // --- what is decided ----------------------------------------------------------------------------------------------------------------
@@ -308,11 +287,13 @@ export class Rollouts {
     const unchanged: Outcome = { state, records: [] };
     if (this.#writeProblem !== undefined && situation.judgement?.decision !== 'rollback') return unchanged;
     if (spec === undefined) return unchanged;
+    if (entry.movesTo !== undefined && state.active?.back === undefined) return relocate(state, situation, entry.movesTo);
     if (entry.stored.adHoc === undefined) {
       const adopted = adopt(state, spec, situation);
       if (adopted !== undefined) return adopted;
     }
-    if (state.active !== undefined) return plan(state, situation);
+    const planned = plan(state, situation);
+    if (state.active !== undefined || planned.state !== state) return planned;
     const startsByItself =
       (state.outcome === undefined || state.outcome === 'settled') && spec.paused !== true && entry.stored.adHoc === undefined;
     if (!startsByItself) return unchanged;
@@ -332,25 +313,43 @@ export class Rollouts {
   }
 
   /** Kill switches, then the states. @throws StateWriteError */
-  #write(decided: ReadonlyMap<Entry, Outcome>, others: ReadonlyMap<Entry, StoredRollout>): void {
+  #write(decided: ReadonlyMap<Entry, Outcome>, others: ReadonlyMap<Entry, StoredRollout>, actor?: Actor): void {
     const { proxy, state, logger } = this.#deps;
     const changed = new Map<string, StoredRollout>();
     const changes: Change[] = [];
     for (const [entry, { state: next, records, kill }] of decided) {
-      if (kill !== undefined) proxy.health.set(proxy.health.slot(`kill|${entry.name}|${kill}`), false);
+      for (const subset of kill?.subsets ?? [])
+        proxy.health.set(proxy.health.slot(killSwitchKey({ rollout: entry.name, epoch: kill?.epoch ?? 0 }, subset)), false);
       const base = others.get(entry) ?? entry.stored;
-      changed.set(entry.name, { ...base, state: next, records: [...base.records, ...records] });
-      for (const { by, action } of records) changes.push({ actor: by, action: `rollout ${action}`, target: entry.name });
+      changed.set(entry.name, withReleased({ ...base, state: next, records: [...base.records, ...records] }));
+      for (const { by, action } of records) {
+        const what = `rollout ${action}`;
+        changes.push(by === actor?.name ? changeBy(actor, what, entry.name) : { actor: by, action: what, target: entry.name });
+      }
     }
     saveRollouts(state, changed, changes);
-    for (const [entry, { state: next, records }] of decided) {
+    for (const [entry, { state: next, records, kill }] of decided) {
+      const { run } = entry.stored.state;
+      if (records.length > 0 && entry.comparedRun === run) this.#histories.note(entry.name, run, this.#point(entry), this.#entries.size);
       const stored = changed.get(entry.name);
       if (stored !== undefined) entry.stored = stored;
-      setRelease(entry, releaseOf(entry.name, next));
+      setRelease(entry, releaseIn(entry.name, entry.stored));
+      // Before the data plane has the new shares: their first requests are counted, and watched, as the later ones are.
+      if (this.#outlook.enter(entry, next) === undefined) entry.comparisons?.end();
+      for (const subset of kill?.subsets ?? []) this.#proofs.settle(entry.name, subset);
       for (const { action, reason, canaryPercent } of records) {
         const level = action === 'rollback' || action === 'abort' || action === 'pause' ? 'warn' : 'info';
         logger[level]({ rollout: entry.name, action, canaryPercent }, `rollout ${entry.name}: ${reason}`);
       }
+    }
+  }
+
+  /** What metrics and webhooks have said counts only once it is durable. */
+  #flushChecks(): void {
+    try {
+      this.#checks.flush();
+    } catch (error) {
+      this.#cannotWrite(error);
     }
   }
 
@@ -362,29 +361,14 @@ export class Rollouts {
 
   // --- what is done -------------------------------------------------------------------------------------------------------------------
 
-  #desired(): Readonly<Record<string, ReleaseOverlay>> {
-    const desired: Record<string, ReleaseOverlay> = {};
-    for (const { release, spec, stored } of this.#entries.values()) {
-      const { host } = stored;
-      // Without its Rollout the files have the say again; the state is kept and shown.
-      if (release === undefined || (spec === undefined && this.#pipeline !== undefined)) continue;
-      if (this.#isMadeFinal(stored)) continue;
-      if (desired[host] === undefined || stored.state.active !== undefined) desired[host] = release;
-    }
-    return desired;
-  }
-
-  /** A release by hand has ended, and the files say themselves what it has come to: then they are in force. */
-  #isMadeFinal({ adHoc, host, state }: StoredRollout): boolean {
-    if (adHoc === undefined || state.active !== undefined || this.#pipeline === undefined) return false;
-    const shares = Object.entries(splitOf(this.#pipeline.inForce.base, host)).filter(([, weight]) => weight > 0);
-    return shares.length === 1 && shares[0]?.[0] === servingSubset(state);
+  #desired(): DesiredOverlay {
+    return desiredOverlay(this.#entries.values(), this.#pipeline?.inForce, this.#outlook.view);
   }
 
   /** The overlay becomes what the states say. One change at a time; a change that comes meanwhile is in the next one. */
   async #apply(): Promise<void> {
     while (this.#applying !== undefined) await this.#applying;
-    if (isSame(this.#routing.inForce.overlay.releases, this.#desired())) {
+    if (isSameOverlay(this.#routing.inForce.overlay, this.#desired())) {
       this.#applyProblem = undefined;
       return;
     }
@@ -397,7 +381,7 @@ export class Rollouts {
   async #changeOverlay(): Promise<void> {
     try {
       await this.#routing.changeOverlay(
-        (now) => ({ ...now.overlay, releases: this.#desired() }),
+        (now) => ({ ...now.overlay, ...this.#desired() }),
         () => undefined,
       );
       this.#applyProblem = undefined;
@@ -414,19 +398,22 @@ export class Rollouts {
     this.#ticks++;
     const isProblem = this.#writeProblem !== undefined;
     const running = [...this.#entries.values()].filter(({ stored }) => stored.state.active !== undefined);
-    const evidence = new Map(
-      running
-        .filter(({ analyst, analystRun, stored }, index) => {
-          const isDue = isLast || (index + this.#ticks) % EVIDENCE_TICKS === 0;
-          return isDue && analyst !== undefined && analystRun === stored.state.run;
-        })
-        .map(({ name, analyst, analystRun }) => [name, `${analystRun}\n${analyst?.encode() ?? ''}`]),
-    );
+    const due = running.filter(({ comparisons, comparedRun, stored }, index) => {
+      const isDue = isLast || (index + this.#ticks) % EVIDENCE_TICKS === 0;
+      return isDue && comparisons !== undefined && comparedRun === stored.state.run;
+    });
+    if (!isLast)
+      for (const { name, comparedRun, ...entry } of due)
+        this.#histories.offer(name, comparedRun, () => this.#point(entry), this.#entries.size);
+    const points = this.#histories.unwritten();
+    const evidence = new Map(due.map(({ name, comparisons, comparedRun }) => [name, `${comparedRun}\n${comparisons?.encode() ?? ''}`]));
     const isDue = isLast || isProblem || this.#sinceClockWriteMs >= CLOCK_WRITE_MS;
-    if (!isProblem && (running.length === 0 || (!isDue && evidence.size === 0))) return;
+    if (!isProblem && points.size === 0 && (running.length === 0 || (!isDue && evidence.size === 0))) return;
     if (isDue) this.#sinceClockWriteMs = 0;
     try {
-      saveClocks(this.#deps.state, isDue ? new Map(running.map(({ name, stored }) => [name, stored.state])) : undefined, evidence);
+      const times = isDue ? new Map(running.map(({ name, stored }) => [name, stored.state])) : undefined;
+      saveClocks(this.#deps.state, times, evidence, points);
+      this.#histories.written();
       if (isProblem) this.#deps.logger.info('the state can be written again: releases go on');
       this.#writeProblem = undefined;
     } catch (error) {
@@ -434,37 +421,19 @@ export class Rollouts {
     }
   }
 
-  #tracked({ name, spec, stored, situation, analyst }: Entry): Tracked {
-    return { name, spec, stored, situation, analyst };
+  /** Of a moment: what there was to decide by. */
+  #point({ stored, comparisons }: Pick<Entry, 'stored' | 'comparisons'>): string | undefined {
+    return comparisons && evidencePointText(stored.state, comparisons, this.#deps.clock.nowMs());
+  }
+
+  #tracked({ name, spec, stored, situation, comparisons }: Entry): Tracked {
+    return { name, spec, stored, situation, comparisons, checks: this.#checks.shown(name) };
   }
 }
 
-function newEntry(name: string, stored: StoredRollout): Entry {
-  const notReady = { isReady: false, reason: 'not looked at yet' };
-  return {
-    name,
-    spec: stored.adHoc,
-    stored,
-    release: releaseOf(name, stored.state),
-    analyst: undefined,
-    analystRun: 0,
-    situation: { nowMs: 0, passedMs: 0, isInForce: false, canary: notReady, stable: notReady },
-  };
-}
-
-/** What a new run is of: the Rollout's pair, or with `--to` that subset beside what serves. */
-function specFor(entry: Entry, { state, adHoc }: StoredRollout, to: string | undefined): RolloutSpec | undefined {
-  const spec = entry.spec ?? adHoc;
-  if (spec === undefined || to === undefined || to === spec.canary) return spec;
-  return { ...spec, stable: servingSubset(state), canary: to };
-}
-
-/** Keeps the object while nothing about it changes, so that it can be compared by identity. */
-function setRelease(entry: Entry, release: ReleaseOverlay | undefined): void {
-  if (JSON.stringify(entry.release) !== JSON.stringify(release)) entry.release = release;
-}
-
-function isSame(a: Readonly<Record<string, ReleaseOverlay>>, b: Readonly<Record<string, ReleaseOverlay>>): boolean {
-  const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+/** What somebody says stands behind what they did: `paused by hand: the database moves`. */
+function withReason(outcome: Outcome, reason: string | undefined): Outcome {
+  const [first, ...rest] = outcome.records;
+  if (first === undefined || reason === undefined) return outcome;
+  return { ...outcome, records: [{ ...first, reason: `${first.reason}: ${reason}` }, ...rest] };
 }

@@ -1,11 +1,16 @@
-/** Whether a version of a service can take requests: it has an endpoint that is not known to be unhealthy. */
+/** Whether a version of what is released can take requests: it has an endpoint that is not known to be unhealthy. */
+import { missingOf, routeOfTarget, versionService } from '../../config/release-target.ts';
+import type { Subset } from '../../config/resources.ts';
 import { serviceIndex, subsetEndpoints, subsetProcesses, type ServiceIndex } from '../../config/services.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../../config/snapshot.ts';
 import type { Readiness } from '../../rollout/situation.ts';
-import type { Cluster, RoutingTable } from '../../routing/table.ts';
+import type { Cluster, Endpoint, RoutingTable } from '../../routing/table.ts';
 import type { EndpointHealth } from '../../workload/health-check.ts';
 import type { ProcessState } from '../../workload/supervisor.ts';
 import type { InForce } from '../pipeline.ts';
+
+/** A version that is a Service of its own. */
+const WHOLE: Subset = { name: '' };
 
 const READY: Readiness = { isReady: true, reason: '' };
 
@@ -37,35 +42,59 @@ export class ReadinessView {
     return this.#services;
   }
 
-  /** Why the host or the subset is not there at all; undefined when it is. */
-  missing(host: string, subset: string): string | undefined {
-    if (this.#services.service(host) === undefined) return `${host} is no known service`;
-    const subsets = this.#services.destinationRule(host)?.subsets ?? [];
-    return subsets.some(({ name }) => name === subset) ? undefined : `${host} has no subset ${subset}`;
+  /** Why the target, or one of the versions, is not there at all; undefined when all are. */
+  missing(target: string, versions: readonly string[]): string | undefined {
+    if (routeOfTarget(target) === undefined && this.#services.service(target) === undefined) return `${target} is no known service`;
+    return missingOf(this.#snapshot, this.#services, target, versions)[0]?.message;
   }
 
-  of(host: string, subset: string): Readiness {
+  of(target: string, version: string): Readiness {
+    const missing = this.missing(target, [version]);
+    const { host, subset } = versionService(target, version);
     const service = this.#services.service(host);
-    const found = this.#services.destinationRule(host)?.subsets.find(({ name }) => name === subset);
-    if (service === undefined || found === undefined) return { isReady: false, reason: this.missing(host, subset) ?? '' };
-    const wanted = Object.entries(found.labels ?? {});
-    // Names are resolved and processes are found on the way to the data plane, so what that has comes first.
+    const found = subset === '' ? WHOLE : this.#services.destinationRule(host)?.subsets.find(({ name }) => name === subset);
+    if (missing !== undefined || service === undefined || found === undefined)
+      return { isReady: false, reason: missing ?? '', isMissing: true };
+    const versions = subsetProcesses(service, found.labels ?? {});
+    const isRun = versions.length > 0 ? ({ isRun: true } as const) : {};
+    const known = this.#known(host, subset, found.labels ?? {});
+    if (known.length > 0) {
+      const failures = known.map((endpoint) => this.#failure(host, endpoint));
+      const endpoints = failures.filter((failure) => failure === undefined).length;
+      if (endpoints > 0) return { ...READY, ...isRun, endpoints };
+      const failure = failures.find((why) => why !== undefined) ?? '';
+      return { isReady: false, reason: `${version} has no healthy endpoint: ${failure}`, ...isRun, endpoints };
+    }
+    const own = versions.flatMap(({ id }) => this.#processes.get(id) ?? []);
+    const endpoints = own.filter(({ phase }) => phase === 'ready').length;
+    if (endpoints > 0) return { ...READY, ...isRun, endpoints };
+    if (own.length > 0)
+      return {
+        isReady: false,
+        reason: `no process of ${version} is ready: ${own[0]?.detail || (own[0]?.phase ?? '')}`,
+        ...isRun,
+        endpoints,
+      };
+    const given = subsetEndpoints(service, found).length;
+    return given > 0 ? { ...READY, endpoints: given } : { isReady: false, reason: `${version} has no endpoint`, ...isRun };
+  }
+
+  /** Endpoints as the data plane has them, each once: names are resolved and processes are found on the way there. */
+  #known(host: string, subset: string, wanted: Readonly<Record<string, string>>): readonly KnownEndpoint[] {
     const known = (this.#clusters.get(host) ?? [])
       .filter((cluster) => cluster.subset === '' || cluster.subset === subset)
       .flatMap(({ endpoints, healthCheck }) => endpoints.map((endpoint) => ({ ...endpoint, isChecked: healthCheck !== undefined })))
-      .filter(({ labels }) => wanted.every(([key, value]) => labels[key] === value));
-    let failure = '';
-    for (const { address, port, isChecked } of known) {
-      if (!isChecked) return READY;
-      const state = this.#health.get(`${host} ${address} ${port}`);
-      if (state !== undefined && state.healthy && state.checks > 0) return READY;
-      failure ||= state === undefined || state.checks === 0 ? 'not checked yet' : (state.detail ?? 'its health check fails');
-    }
-    if (known.length > 0) return { isReady: false, reason: `${subset} has no healthy endpoint: ${failure}` };
-    const own = subsetProcesses(service, found.labels ?? {}).flatMap(({ id }) => this.#processes.get(id) ?? []);
-    if (own.some(({ phase }) => phase === 'ready')) return READY;
-    if (own.length > 0) return { isReady: false, reason: `no process of ${subset} is ready: ${own[0]?.detail || (own[0]?.phase ?? '')}` };
-    if (subsetEndpoints(service, found).length > 0) return READY;
-    return { isReady: false, reason: `${subset} has no endpoint` };
+      .filter(({ labels }) => Object.entries(wanted).every(([key, value]) => labels[key] === value));
+    return [...new Map(known.map((endpoint) => [`${endpoint.address} ${endpoint.port}`, endpoint])).values()];
+  }
+
+  /** Why it can take no request; undefined when it can. */
+  #failure(host: string, { address, port, isChecked }: KnownEndpoint): string | undefined {
+    if (!isChecked) return undefined;
+    const state = this.#health.get(`${host} ${address} ${port}`);
+    if (state === undefined || state.checks === 0) return 'not checked yet';
+    return state.healthy ? undefined : (state.detail ?? 'its health check fails');
   }
 }
+
+type KnownEndpoint = Endpoint & { readonly isChecked: boolean };

@@ -9,7 +9,7 @@ const loadBalancer = z.strictObject({
     z.enum(['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST']),
     'PASSTHROUGH is taken as LEAST_REQUEST: there is no original destination to pass to',
   ),
-  consistentHash: later(
+  consistentHash: optional(
     z.strictObject({
       httpHeaderName: optional(text),
       httpCookie: optional(
@@ -26,66 +26,63 @@ const loadBalancer = z.strictObject({
       maglev: optional(z.strictObject({ tableSize: optional(z.int().min(0)) })),
       minimumRingSize: optional(z.int().min(0)),
     }),
-    'endpoints are not chosen by hash but by LEAST_REQUEST',
   ),
-  localityLbSetting: later(
+  localityLbSetting: optional(
     z.strictObject({
       distribute: optional(z.array(z.strictObject({ from: optional(text), to: optional(z.record(z.string(), uint32)) }))),
       failover: optional(localityFailover),
       failoverPriority: optional(texts),
       enabled: optional(bool),
     }),
-    'locality does not influence the choice of endpoints',
   ),
-  zoneAwareLbSetting: later(
+  zoneAwareLbSetting: partly(
     z.strictObject({
       enabled: optional(bool),
       failover: optional(localityFailover),
       failoverPriority: optional(texts),
       minClusterSize: optional(z.int().min(1)),
     }),
-    'zones do not influence the choice of endpoints',
+    'failover and failoverPriority are honoured; there is one proxy, so none to spread the zones over',
   ),
-  warmup: later(
+  warmup: optional(
     z.strictObject({ duration: text, minimumPercent: optional(z.number().min(0).max(100)), aggression: optional(z.number().min(0)) }),
-    'new endpoints get their full share at once',
   ),
-  warmupDurationSecs: later(text, 'new endpoints get their full share at once'),
+  warmupDurationSecs: optional(text),
 });
 
 const connectionPool = z.strictObject({
   tcp: optional(
     z.strictObject({
-      maxConnections: later(int32, 'upstream connections are not limited'),
+      maxConnections: optional(int32),
       connectTimeout: optional(text),
-      tcpKeepalive: later(
-        z.strictObject({ probes: optional(uint32), time: optional(text), interval: optional(text) }),
-        'keep-alive probes are left to the operating system',
+      tcpKeepalive: optional(
+        z.strictObject({
+          probes: later(uint32, 'how many probes are sent is left to the operating system'),
+          time: optional(text),
+          interval: later(text, 'the time between probes is left to the operating system'),
+        }),
       ),
-      maxConnectionDuration: later(text, 'upstream connections are not closed because of their age'),
-      idleTimeout: later(text, 'TCP is not proxied'),
+      maxConnectionDuration: optional(text),
+      idleTimeout: optional(text),
     }),
   ),
   http: optional(
     z.strictObject({
-      http1MaxPendingRequests: later(int32, 'waiting requests are not limited'),
-      http2MaxRequests: later(int32, 'requests in flight are not limited'),
+      http1MaxPendingRequests: optional(int32),
+      http2MaxRequests: optional(int32),
       maxRequestsPerConnection: optional(int32),
-      maxRetries: later(int32, 'there are no retries to limit'),
+      maxRetries: optional(int32),
       idleTimeout: optional(text),
-      h2UpgradePolicy: later(z.enum(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']), 'upstream connections are always HTTP/1.1'),
-      useClientProtocol: later(bool, 'upstream connections are always HTTP/1.1'),
-      maxConcurrentStreams: later(int32, 'upstream connections are always HTTP/1.1'),
-      http2KeepAlive: later(
-        z.strictObject({ interval: optional(text), timeout: optional(text) }),
-        'upstream connections are always HTTP/1.1',
-      ),
+      h2UpgradePolicy: optional(z.enum(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'])),
+      useClientProtocol: optional(bool),
+      maxConcurrentStreams: optional(int32),
+      http2KeepAlive: optional(z.strictObject({ interval: optional(text), timeout: optional(text) })),
     }),
   ),
 });
 
 const outlierDetection = z.strictObject({
-  consecutiveErrors: optional(int32),
+  consecutiveErrors: later(int32, 'it is not read, as Istio no longer reads it'),
   splitExternalLocalOriginErrors: optional(bool),
   consecutiveLocalOriginFailures: optional(uint32),
   consecutiveGatewayErrors: optional(uint32),
@@ -112,22 +109,24 @@ const clientTls = z.strictObject({
 const perPort = {
   loadBalancer: optional(loadBalancer),
   connectionPool: optional(connectionPool),
-  outlierDetection: later(outlierDetection, 'failing endpoints are not ejected'),
-  tls: partly(clientTls, 'modes other than DISABLE: upstream connections are plain text'),
+  outlierDetection: optional(outlierDetection),
+  tls: partly(clientTls, 'ISTIO_MUTUAL: there is no mesh whose certificates could be used'),
 };
 
 const trafficPolicy = z.strictObject({
   ...perPort,
   portLevelSettings: optional(z.array(z.strictObject({ port: optional(portSelector), ...perPort })).max(4096)),
-  tunnel: later(z.strictObject({ protocol: optional(text), targetHost: text, targetPort: uint32 }), 'traffic is not tunnelled'),
-  proxyProtocol: later(z.strictObject({ version: optional(z.enum(['V1', 'V2'])) }), 'no PROXY header is sent'),
-  retryBudget: later(
+  tunnel: later(
+    z.strictObject({ protocol: optional(text), targetHost: text, targetPort: uint32 }),
+    'connections go to the endpoints themselves, and not through them to targetHost',
+  ),
+  proxyProtocol: optional(z.strictObject({ version: optional(z.enum(['V1', 'V2'])) })),
+  retryBudget: optional(
     z.strictObject({
       percent: optional(z.number().min(0).max(100)),
       minRetryConcurrency: optional(uint32),
-      budgetInterval: optional(text),
+      budgetInterval: later(text, 'the budget follows the requests in flight at the moment'),
     }),
-    'there are no retries to limit',
   ),
 });
 

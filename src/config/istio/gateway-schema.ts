@@ -38,7 +38,7 @@ const server = z.strictObject({
   }),
   bind: optional(text),
   hosts: texts,
-  tls: partly(serverTls, 'a server that terminates or passes TLS is not opened; httpsRedirect of an HTTP server is honoured'),
+  tls: partly(serverTls, "a server that goes by the mesh's own names (AUTO_PASSTHROUGH) or certificates (ISTIO_MUTUAL) is not opened"),
   defaultEndpoint: later(text, 'requests that match nothing get 404'),
   name: optional(text),
 });

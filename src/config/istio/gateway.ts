@@ -1,7 +1,9 @@
 /** The rules of a Gateway, as Istio's ValidateGateway has them. */
+import { getCiphers } from 'node:tls';
 import { isDns1123Label, isIpAddress, wildcardHostProblem } from '../names.ts';
 import { show, type Place } from '../report.ts';
 import type { ParsedGateway, ParsedServer } from './gateway-schema.ts';
+import { gatewayTraffic } from '../gateway-traffic.ts';
 import { checkPort, HTTP_PROTOCOLS, isKnownProtocol, TLS_PROTOCOLS } from './values.ts';
 
 export function checkGateway(spec: ParsedGateway, place: Place): void {
@@ -63,20 +65,27 @@ function checkProtocol(server: ParsedServer, place: Place): void {
   const protocol = server.port.protocol.toUpperCase();
   if (TLS_PROTOCOLS.has(protocol)) {
     if (tls === undefined) place.error('E_TLS', `a server of protocol ${protocol} needs tls`);
-    else
+    else if (gatewayTraffic(server) === undefined)
+      place
+        .at('port')
+        .at('protocol')
+        .warn(
+          'W_NOT_HONOURED',
+          `protocol ${protocol} with mode ${tls.mode ?? 'PASSTHROUGH'} has no effect in this release: the server is not opened`,
+        );
+    return;
+  }
+  if (!HTTP_PROTOCOLS.has(protocol)) {
+    if (tls !== undefined) place.at('tls').error('E_TLS', `a server of protocol ${protocol} cannot have tls`);
+    if (gatewayTraffic(server) === undefined)
       place
         .at('port')
         .at('protocol')
         .warn('W_NOT_HONOURED', `protocol ${protocol} has no effect in this release: the server is not opened`);
     return;
   }
-  if (!HTTP_PROTOCOLS.has(protocol)) {
-    if (tls !== undefined) place.at('tls').error('E_TLS', `a server of protocol ${protocol} cannot have tls`);
-    place.at('port').at('protocol').warn('W_NOT_HONOURED', `protocol ${protocol} has no effect in this release: the server is not opened`);
-    return;
-  }
-  if (protocol !== 'HTTP') {
-    place.at('port').at('protocol').warn('W_NOT_HONOURED', `protocol ${protocol} is served as HTTP/1.1 in this release`);
+  if (protocol === 'GRPC-WEB') {
+    place.at('port').at('protocol').warn('W_NOT_HONOURED', 'gRPC-Web is passed on as it is: it is not made into gRPC in this release');
   }
   if (tls === undefined) return;
   const other = Object.keys(tls).find((key) => key !== 'httpsRedirect' && !(key === 'mode' && tls.mode === 'PASSTHROUGH'));
@@ -105,6 +114,13 @@ function checkServerTls(tls: NonNullable<ParsedServer['tls']>, place: Place): vo
     }
   }
   checkVersions(tls, place);
+  for (const [index, suite] of (tls.cipherSuites ?? []).entries()) {
+    if (!KNOWN_CIPHERS.has(suite.toLowerCase()))
+      place
+        .at('cipherSuites')
+        .at(index)
+        .error('E_TLS_CIPHER', `unknown cipher suite ${show(suite)}`, 'write it as OpenSSL does: ECDHE-RSA-AES256-GCM-SHA384');
+  }
   if (mode === 'ISTIO_MUTUAL') {
     for (const field of ['serverCertificate', 'privateKey', 'caCertificates', 'credentialName'] as const) {
       if ((tls[field] ?? '') !== '')
@@ -131,6 +147,8 @@ function checkServerTls(tls: NonNullable<ParsedServer['tls']>, place: Place): vo
   const hasCa = caCertificates !== '' || caCertCredentialName !== '' || tlsCertificates.some((pair) => (pair.caCertificates ?? '') !== '');
   if (isMutual && !hasCa) place.error('E_TLS', `mode ${mode} needs caCertificates to verify clients with`, 'or credentialName');
 }
+
+const KNOWN_CIPHERS: ReadonlySet<string> = new Set(getCiphers());
 
 const VERSION_ORDER: readonly string[] = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'];
 

@@ -17,6 +17,18 @@ const FRAMING: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** Why a rule may not set, add or remove this header; undefined where it may. */
+export function forbiddenChange(
+  name: string,
+  { isRequest, isRemoved }: { readonly isRequest: boolean; readonly isRemoved: boolean },
+): string | undefined {
+  const lower = name.toLowerCase();
+  if (lower.startsWith(':')) return `pseudo header ${show(name)} cannot be changed`;
+  if (FRAMING.has(lower)) return `header ${show(name)} frames the message and cannot be changed by a rule`;
+  if (lower === 'host' && (!isRequest || isRemoved)) return `header ${show(name)} cannot be ${isRemoved ? 'removed' : 'set on a response'}`;
+  return undefined;
+}
+
 /** Envoy's command operators: `%%`, or `%NAME%` with an argument in brackets and a length. */
 const OPERATOR = /%(?:%|[A-Z][A-Z0-9_]*(?:\([^)]*\))?(?::[0-9]+)?%)/g;
 

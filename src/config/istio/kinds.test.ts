@@ -12,6 +12,14 @@ function diagnose(kind: string, spec: string): { readonly errors: string[]; read
   };
 }
 
+test.each(['credentialName: a', 'sni: b.example.com'])('TLS whose peer is not verified is warned about (IST0128), also with %s', (rest) => {
+  const rule = `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: x }\nspec: { host: a, trafficPolicy: { tls: { mode: SIMPLE, insecureSkipVerify: true, ${rest} } } }\n`;
+  const { diagnostics } = loadText('x.yaml', rule);
+  expect(diagnostics.filter(({ code }) => code === 'W_TLS_UNVERIFIED').map(({ path }) => path)).toEqual([
+    'spec.trafficPolicy.tls.insecureSkipVerify',
+  ]);
+});
+
 describe('DestinationRule', () => {
   const POLICY = 'trafficPolicy';
   test.each([
@@ -94,12 +102,10 @@ describe('DestinationRule', () => {
 
   test('what this release does not do is said, field by field, also in subsets and per port', () => {
     const spec = `{ host: a, trafficPolicy: { outlierDetection: {}, connectionPool: { http: { maxRetries: 1, idleTimeout: 1s } } },
-      subsets: [{ name: v1, trafficPolicy: { tls: { mode: ISTIO_MUTUAL }, portLevelSettings: [{ port: { number: 80 }, outlierDetection: {} }] } }] }`;
+      subsets: [{ name: v1, trafficPolicy: { tls: { mode: ISTIO_MUTUAL }, portLevelSettings: [{ port: { number: 80 }, outlierDetection: { consecutiveErrors: 5 } }] } }] }`;
     expect(diagnose('DestinationRule', spec).notHonoured.sort()).toEqual([
-      'subsets[0].trafficPolicy.portLevelSettings[0].outlierDetection',
+      'subsets[0].trafficPolicy.portLevelSettings[0].outlierDetection.consecutiveErrors',
       'subsets[0].trafficPolicy.tls',
-      'trafficPolicy.connectionPool.http.maxRetries',
-      'trafficPolicy.outlierDetection',
     ]);
   });
 });
@@ -146,9 +152,16 @@ describe('Gateway', () => {
   });
 
   test('servers that are not opened are said', () => {
+    for (const mode of ['AUTO_PASSTHROUGH', 'ISTIO_MUTUAL'])
+      expect(diagnose('Gateway', `{ selector: { a: b }, servers: [{ ${HTTPS}, tls: { mode: ${mode} } }] }`).notHonoured).toEqual([
+        'servers[0].port.protocol',
+      ]);
+    expect(diagnose('Gateway', `{ selector: { a: b }, servers: [{ ${HTTPS}, tls: { mode: PASSTHROUGH } }] }`).notHonoured).toEqual([]);
+    const mongo = 'servers: [{ port: { number: 1, name: a, protocol: MONGO }, hosts: ["*"] }]';
+    expect(diagnose('Gateway', `{ selector: { a: b }, ${mongo} }`).notHonoured).toEqual([]);
     expect(
       diagnose('Gateway', `{ selector: { a: b }, servers: [{ ${HTTPS}, tls: { mode: SIMPLE, credentialName: a } }] }`).notHonoured,
-    ).toEqual(['servers[0].port.protocol']);
+    ).toEqual([]);
     expect(
       diagnose('Gateway', `{ selector: { a: b }, servers: [{ ${HTTP}, hosts: ["*"], tls: { httpsRedirect: true } }] }`).notHonoured,
     ).toEqual([]);

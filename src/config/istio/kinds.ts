@@ -1,7 +1,12 @@
 /** From a kind's name to its schema and rules: one row a kind. */
 import type { z } from 'zod';
-import type { ObjectMeta, AnyResource, ResourceKind } from '../resources.ts';
+import type { GatewayApiResource } from '../gateway-api/types.ts';
+import type { KubernetesResource } from '../kubernetes/types.ts';
+import type { ObjectMeta, AnyResource } from '../resources.ts';
 import type { Place, ResourceId } from '../report.ts';
+import { metricTemplateSchema } from '../serin/metric-schema.ts';
+import { checkMetricTemplate } from '../serin/metric-template.ts';
+import { checkNotification, notificationSchema } from '../serin/notification.ts';
 import { checkRollout } from '../serin/rollout.ts';
 import { rolloutSchema } from '../serin/rollout-schema.ts';
 import { checkDestinationRule } from './destination-rule.ts';
@@ -17,8 +22,11 @@ import { virtualServiceSchema } from './virtual-service-schema.ts';
 
 /** Kind and spec of a resource whose shape is right (its values may have been reported as wrong), or undefined when it is not. */
 export type KindAndSpec = {
-  [K in ResourceKind]: { readonly kind: K; readonly spec: Extract<AnyResource, { kind: K }>['spec'] };
-}[ResourceKind];
+  [K in SpecKind]: { readonly kind: K; readonly spec: Extract<AnyResource, { kind: K }>['spec'] };
+}[SpecKind];
+
+/** Istio's kinds and Serin's own. */
+export type SpecKind = Exclude<AnyResource, GatewayApiResource | KubernetesResource | { kind: 'Secret' }>['kind'];
 
 export const SCHEMAS = {
   VirtualService: virtualServiceSchema,
@@ -27,7 +35,9 @@ export const SCHEMAS = {
   ServiceEntry: serviceEntrySchema,
   WorkloadEntry: workloadEntrySchema,
   Rollout: rolloutSchema,
-} as const satisfies Record<ResourceKind, unknown>;
+  MetricTemplate: metricTemplateSchema,
+  Notification: notificationSchema,
+} as const satisfies Record<SpecKind, unknown>;
 
 const MARK_TREES = {
   VirtualService: markTree(virtualServiceSchema),
@@ -36,10 +46,12 @@ const MARK_TREES = {
   ServiceEntry: markTree(serviceEntrySchema),
   WorkloadEntry: markTree(workloadEntrySchema),
   Rollout: markTree(rolloutSchema),
+  MetricTemplate: markTree(metricTemplateSchema),
+  Notification: markTree(notificationSchema),
 } as const;
 
 export function readKind(
-  kind: ResourceKind,
+  kind: SpecKind,
   value: unknown,
   place: Place,
   id: ResourceId,
@@ -61,13 +73,7 @@ function checkRest<T extends z.ZodType>(
   if (rest !== undefined) check(rest.value, rest.place);
 }
 
-function readSpec(
-  kind: ResourceKind,
-  value: unknown,
-  place: Place,
-  id: ResourceId,
-  metadata: ObjectMeta | undefined,
-): KindAndSpec | undefined {
+function readSpec(kind: SpecKind, value: unknown, place: Place, id: ResourceId, metadata: ObjectMeta | undefined): KindAndSpec | undefined {
   const { namespace } = id;
   switch (kind) {
     case 'VirtualService': {
@@ -95,8 +101,18 @@ function readSpec(
       checkServiceEntry(value, place, namespace, metadata);
       return { kind, spec: value };
     case 'Rollout':
-      if (!checkShape(rolloutSchema, value, place)) return checkRest(rolloutSchema, value, place, checkRollout);
+      if (!checkShape(rolloutSchema, value, place)) {
+        return checkRest(rolloutSchema, value, place, (rest, at) => checkRollout(rest, at, false));
+      }
       checkRollout(value, place);
+      return { kind, spec: value };
+    case 'MetricTemplate':
+      if (!checkShape(metricTemplateSchema, value, place)) return checkRest(metricTemplateSchema, value, place, checkMetricTemplate);
+      checkMetricTemplate(value, place);
+      return { kind, spec: value };
+    case 'Notification':
+      if (!checkShape(notificationSchema, value, place)) return checkRest(notificationSchema, value, place, checkNotification);
+      checkNotification(value, place);
       return { kind, spec: value };
     default:
       if (!checkShape(workloadEntrySchema, value, place)) return checkRest(workloadEntrySchema, value, place, checkWorkloadEntry);

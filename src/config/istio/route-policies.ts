@@ -1,29 +1,11 @@
 /** What a rule does besides choosing a destination: retries, faults, mirrors and CORS (semantics 2.1.6 and 2.1.7). */
 import type { CorsPolicy, Percent } from '../resources.ts';
 import { show, type Place } from '../report.ts';
+import { isRetryCondition, isRetryStatus, RETRY_CONDITIONS } from '../retry-on.ts';
 import { checkDestination } from './destination.ts';
 import { checkStringMatch } from './string-match.ts';
 import { checkDuration } from './values.ts';
 import type { ParsedHttpRoute } from './virtual-service-schema.ts';
-
-const RETRY_ON: ReadonlySet<string> = new Set([
-  '5xx',
-  'gateway-error',
-  'reset',
-  'reset-before-request',
-  'connect-failure',
-  'retriable-4xx',
-  'refused-stream',
-  'retriable-status-codes',
-  'retriable-headers',
-  'envoy-ratelimited',
-  'http3-post-connect-failure',
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-]);
 
 export function checkRetries(retries: NonNullable<ParsedHttpRoute['retries']>, place: Place): void {
   const { attempts = 0, perTryTimeout, retryOn = '', retryRemoteLocalities, backoff } = retries;
@@ -35,9 +17,8 @@ export function checkRetries(retries: NonNullable<ParsedHttpRoute['retries']>, p
   checkDuration(backoff, place.at('backoff'));
   if (retryOn === '') return;
   for (const token of retryOn.split(',')) {
-    const isStatus = /^[1-5][0-9][0-9]$/.test(token);
-    if (isStatus || RETRY_ON.has(token)) continue;
-    const hint = token === token.trim() ? `known: ${[...RETRY_ON].join(', ')}, or a status code` : 'write the list without spaces';
+    if (isRetryStatus(token) || isRetryCondition(token)) continue;
+    const hint = token === token.trim() ? `known: ${RETRY_CONDITIONS.join(', ')}, or a status code` : 'write the list without spaces';
     place.at('retryOn').error('E_RETRY', `${show(token)} is no condition to retry on`, hint);
   }
 }
@@ -121,8 +102,10 @@ export function checkMirrors(rule: ParsedHttpRoute, place: Place): void {
 
 function checkMirrorPercentage(percentage: Percent | undefined, place: Place): void {
   const value = percentage?.value;
-  if (value !== undefined && (value < 0 || value > 100))
-    place.at('value').error('E_RANGE', `percentage must be from 0 to 100, found ${value}`);
+  if (value === undefined) return;
+  if (value < 0 || value > 100) place.at('value').error('E_RANGE', `percentage must be from 0 to 100, found ${value}`);
+  else if (value > 0 && value < 0.0001)
+    place.at('value').warn('W_INEFFECTIVE', `percentage ${value} is less than one in a million: nothing is mirrored`);
 }
 
 const CORS_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', '*']);

@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { Place, Report } from '../report.ts';
 import type { Path } from '../yaml-node.ts';
-import { schemaAt } from './shape.ts';
+import { checkShape, schemaAt } from './shape.ts';
 
 export interface Salvaged<T> {
   readonly value: T;
@@ -36,6 +36,22 @@ export function salvage<T extends z.ZodType>(schema: T, value: unknown, place: P
     }
   }
   return undefined;
+}
+
+/** Shape and rules of a value: the rules of what is left of it where the shape is wrong. True when the shape is right. */
+export function checkAll<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  place: Place,
+  check?: (value: z.infer<T>, place: Place) => void,
+): value is z.infer<T> {
+  if (checkShape(schema, value, place)) {
+    check?.(value, place);
+    return true;
+  }
+  const rest = check === undefined ? undefined : salvage(schema, value, place);
+  if (rest !== undefined) check?.(rest.value, rest.place);
+  return false;
 }
 
 /** Leaves out what is at `path`, or puts something of the right shape in its place where the schema wants something there. */
@@ -92,6 +108,10 @@ class QuietReport extends Report {
     super(inner.id, () => ({ origin: { file: '', line: 0, column: 0 }, path: [] }), []);
     this.#inner = inner;
     this.#broken = broken;
+  }
+
+  override isSound(path: Path): boolean {
+    return !this.#broken.some((known) => known.length <= path.length && isOnOneWay(known, path));
   }
 
   override add(...problem: Parameters<Report['add']>): void {

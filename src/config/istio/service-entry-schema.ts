@@ -7,7 +7,7 @@ export const workloadEntrySchema = z.strictObject({
   ports: optional(z.record(z.string(), uint32)),
   labels: optional(textMap),
   network: later(z.string().max(2048), 'there is one network'),
-  locality: later(z.string().max(2048), 'locality does not influence the choice of endpoints'),
+  locality: optional(z.string().max(2048)),
   weight: optional(uint32),
   serviceAccount: later(z.string().max(253), 'there is no mutual TLS between workloads'),
 });
@@ -20,7 +20,7 @@ export const serviceEntrySchema = z.strictObject({
       .array(
         z.strictObject({
           number: uint32,
-          protocol: partly(z.string().max(256), 'only HTTP is routed'),
+          protocol: partly(z.string().max(256), 'on the mesh listener all is taken for HTTP; TCP and TLS are reached through Gateways'),
           name: z.string().max(256),
           targetPort: optional(uint32),
         }),

@@ -115,9 +115,12 @@ function checkPorts(ports: NonNullable<ParsedServiceEntry['ports']>, place: Plac
     const protocol = (port.protocol ?? '').toUpperCase();
     if (protocol !== '' && !isKnownProtocol(protocol)) {
       at.at('protocol').error('E_PROTOCOL', `unknown protocol ${show(port.protocol)}`, 'use HTTP, HTTPS, GRPC, HTTP2, MONGO, TCP or TLS');
-    } else if (protocol !== '' && protocol !== 'HTTP') {
-      const how = HTTP_PROTOCOLS.has(protocol) ? 'is served as HTTP/1.1' : 'is not routed';
-      at.at('protocol').warn('W_NOT_HONOURED', `protocol ${protocol} ${how} in this release`);
+    } else if (protocol !== '' && !HTTP_PROTOCOLS.has(protocol)) {
+      at.at('protocol').warn(
+        'W_NOT_HONOURED',
+        `protocol ${protocol} is reached through the tcp and tls rules of Gateways; the mesh listener takes what comes to it for HTTP`,
+        protocol === 'HTTPS' ? 'TLS is spoken to its endpoints where a DestinationRule says so' : undefined,
+      );
     }
   }
   return names;

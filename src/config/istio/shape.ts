@@ -4,15 +4,18 @@
  */
 import { z } from 'zod';
 import { nearest } from '../../base/nearest.ts';
+import { isSecretParameter } from '../../telemetry/redact.ts';
 import { show, type Place } from '../report.ts';
 import type { Path } from '../yaml-node.ts';
-import { MARKS, type Mark } from './fields.ts';
+import { quickly } from './quick-shape.ts';
+import { FOREIGN_WORDS, FORMATS, MARKS, type Mark } from './fields.ts';
 
 /**
  * Reports every difference between `value` and `schema` at its own place; true when there is none. A function like this rather than a type
  * guard on the schema's output keeps the parsed object itself, so nothing is copied.
  */
 export function checkShape<T extends z.ZodType>(schema: T, value: unknown, place: Place): value is z.infer<T> {
+  if (quickly(schema)(value)) return true;
   const result = schema.safeParse(value);
   if (result.success) return true;
   for (const issue of result.error.issues) reportIssue(schema, value, issue, place);
@@ -26,16 +29,25 @@ function reportIssue(schema: z.ZodType, value: unknown, issue: z.core.$ZodIssue,
   const found = valueAt(value, path);
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const known = keysOf(schemaAt(schema, path));
-      for (const key of issue.keys) at.at(key).keyError('E_UNKNOWN_KEY', `unknown key ${show(key)}`, unknownKeyHint(key, known));
+      const object = schemaAt(schema, path);
+      const known = keysOf(object);
+      const words = (object === undefined ? undefined : FOREIGN_WORDS.get(object)) ?? {};
+      for (const key of issue.keys) {
+        const hint = Object.hasOwn(words, key) ? words[key] : unknownKeyHint(key, known);
+        at.at(key).keyError('E_UNKNOWN_KEY', `unknown key ${show(key)}`, hint);
+      }
       return;
     }
     case 'invalid_type':
       if (found === undefined) at.error('E_REQUIRED', `${String(path.at(-1) ?? 'value')} is required`);
+      else if (isSecretAt(place, path) && typeof found === 'number')
+        at.error('E_TYPE', `expected ${typeName(issue.expected)}, found a number`, 'put it in quotes');
       else at.error('E_TYPE', `expected ${typeName(issue.expected)}, found ${describe(found)}`, typeHint(issue.expected, found));
       return;
     case 'invalid_value':
-      if (typeof found === 'string') {
+      if (found === undefined) {
+        at.error('E_REQUIRED', `${String(path.at(-1) ?? 'value')} is required`, `one of ${issue.values.map(String).join(', ')}`);
+      } else if (typeof found === 'string') {
         const values = issue.values.map(String);
         const close = nearest(found, values);
         at.error(
@@ -59,9 +71,26 @@ function reportIssue(schema: z.ZodType, value: unknown, issue: z.core.$ZodIssue,
         `${measure(issue.origin)} must be ${issue.inclusive === false ? '<' : '<='} ${issue.maximum}, found ${size(found)}`,
       );
       return;
+    case 'invalid_format':
+    case 'custom': {
+      const target = schemaAt(schema, path);
+      const format = target === undefined ? undefined : FORMATS.get(target);
+      if (format !== undefined) {
+        at.error(format.code, `expected ${format.expected}, found ${show(found)}`, format.hint);
+        return;
+      }
+      at.error('E_TYPE', issue.message.charAt(0).toLowerCase() + issue.message.slice(1));
+      return;
+    }
     default:
       at.error('E_TYPE', issue.message.charAt(0).toLowerCase() + issue.message.slice(1));
   }
+}
+
+/** Of passwords some are numbers to YAML. */
+function isSecretAt({ report }: Place, path: Path): boolean {
+  const isData = path.includes('data') || path.includes('stringData');
+  return (report.id.kind === 'Secret' && isData) || isSecretParameter(String(path.at(-1)));
 }
 
 function measure(origin: string): string {
@@ -129,7 +158,7 @@ function valueAt(value: unknown, path: Path): unknown {
 // --- walking schemas ----------------------------------------------------------------------------------------------------------------
 
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  return schema instanceof z.ZodExactOptional ? unwrap(schema.unwrap()) : schema;
+  return schema instanceof z.ZodExactOptional || schema instanceof z.ZodNullable ? unwrap(schema.unwrap()) : schema;
 }
 
 /** The schema of the field at `path`, whether it is optional or not; undefined where the schema has no such field. */

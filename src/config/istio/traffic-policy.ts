@@ -201,8 +201,15 @@ function checkOutlierDetection(outlier: ParsedPortPolicy['outlierDetection'], pl
 function checkTls(tls: ParsedPortPolicy['tls'], place: Place): void {
   if (tls === undefined) return;
   const { mode = 'DISABLE', clientCertificate = '', privateKey = '', caCertificates = '', credentialName = '', insecureSkipVerify } = tls;
-  if (mode !== 'DISABLE')
-    place.warn('W_NOT_HONOURED', `tls mode ${mode} has no effect in this release: upstream connections are plain text`);
+  if (mode === 'ISTIO_MUTUAL')
+    place.warn(
+      'W_NOT_HONOURED',
+      'tls mode ISTIO_MUTUAL has no effect: there is no mesh whose certificates could be used, so connections are plain text',
+    );
+  if (insecureSkipVerify === true && mode !== 'DISABLE')
+    place
+      .at('insecureSkipVerify')
+      .warn('W_TLS_UNVERIFIED', 'whoever answers is believed', 'remove it, and give caCertificates or credentialName');
   if ((mode === 'SIMPLE' || mode === 'MUTUAL') && credentialName !== '') {
     if (clientCertificate !== '' || privateKey !== '' || caCertificates !== '') {
       place.error('E_TLS', 'credentialName excludes clientCertificate, privateKey and caCertificates', 'keep one of the two ways');

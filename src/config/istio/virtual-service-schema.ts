@@ -1,6 +1,6 @@
 /** The shape of a VirtualService (istio/api networking/v1 virtual_service.proto). What the shape cannot say is in virtual-service.ts and http-route.ts. */
 import { z } from 'zod';
-import { bool, destination, int32, later, optional, percent, text, textMap, texts, uint32 } from './fields.ts';
+import { bool, destination, int32, later, optional, partly, percent, text, textMap, texts, uint32 } from './fields.ts';
 
 const stringMatch = z.strictObject({ exact: optional(text), prefix: optional(text), regex: optional(text) });
 const stringMatches = z.record(z.string(), stringMatch);
@@ -20,7 +20,7 @@ const httpMatch = z.strictObject({
   port: optional(uint32),
   ignoreUriCase: optional(bool),
   sourceLabels: later(textMap, 'callers on one machine have no labels, so this match never holds'),
-  sourceNamespace: later(text, 'callers on one machine have no namespace, so this match never holds'),
+  sourceNamespace: optional(text),
   gateways: optional(texts),
   statPrefix: later(text, 'no statistics are kept under this prefix'),
 });
@@ -43,10 +43,7 @@ const httpRoute = z.strictObject({
   directResponse: optional(
     z.strictObject({ status: uint32, body: optional(z.strictObject({ string: optional(text), bytes: optional(text) })) }),
   ),
-  delegate: later(
-    z.strictObject({ name: optional(text), namespace: optional(text) }),
-    'rules of the delegate are not merged in; this rule is left out',
-  ),
+  delegate: optional(z.strictObject({ name: optional(text), namespace: optional(text) })),
   rewrite: optional(
     z.strictObject({
       uri: optional(text),
@@ -55,18 +52,17 @@ const httpRoute = z.strictObject({
     }),
   ),
   timeout: optional(text),
-  retries: later(
+  retries: optional(
     z.strictObject({
       attempts: optional(int32),
       perTryTimeout: optional(text),
       retryOn: optional(text),
-      retryRemoteLocalities: optional(bool),
+      retryRemoteLocalities: later(bool, 'endpoints of a retry are chosen as those of a first attempt'),
       retryIgnorePreviousHosts: optional(bool),
       backoff: optional(text),
     }),
-    'requests are not retried',
   ),
-  fault: later(
+  fault: optional(
     z.strictObject({
       delay: optional(
         z.strictObject({
@@ -85,14 +81,13 @@ const httpRoute = z.strictObject({
         }),
       ),
     }),
-    'no delays and aborts are injected',
   ),
-  mirror: later(destination, 'requests are not mirrored'),
-  mirrors: later(z.array(z.strictObject({ destination, percentage: optional(percent) })), 'requests are not mirrored'),
-  mirrorPercent: later(uint32, 'requests are not mirrored'),
-  mirror_percent: later(uint32, 'requests are not mirrored'),
-  mirrorPercentage: later(percent, 'requests are not mirrored'),
-  corsPolicy: later(
+  mirror: optional(destination),
+  mirrors: optional(z.array(z.strictObject({ destination, percentage: optional(percent) }))),
+  mirrorPercent: optional(uint32),
+  mirror_percent: optional(uint32),
+  mirrorPercentage: optional(percent),
+  corsPolicy: optional(
     z.strictObject({
       allowOrigin: optional(texts),
       allowOrigins: optional(z.array(stringMatch)),
@@ -103,12 +98,16 @@ const httpRoute = z.strictObject({
       allowCredentials: optional(bool),
       unmatchedPreflights: optional(z.enum(['UNSPECIFIED', 'FORWARD', 'IGNORE'])),
     }),
-    'preflight requests are passed on and no CORS headers are added',
   ),
   headers: optional(headers),
 });
 
 const routeDestinations = z.array(z.strictObject({ destination, weight: optional(int32) }));
+
+const workload = {
+  sourceLabels: later(textMap, 'callers on one machine have no labels, so this match never holds'),
+  sourceNamespace: later(text, 'callers of a Gateway have no namespace, so this match never holds'),
+};
 
 const tlsRoute = z.strictObject({
   match: z.array(
@@ -116,9 +115,8 @@ const tlsRoute = z.strictObject({
       sniHosts: texts,
       destinationSubnets: optional(texts),
       port: optional(uint32),
-      sourceLabels: optional(textMap),
+      ...workload,
       gateways: optional(texts),
-      sourceNamespace: optional(text),
     }),
   ),
   route: optional(routeDestinations),
@@ -131,21 +129,23 @@ const tcpRoute = z.strictObject({
         destinationSubnets: optional(texts),
         port: optional(uint32),
         sourceSubnet: optional(text),
-        sourceLabels: optional(textMap),
+        ...workload,
         gateways: optional(texts),
-        sourceNamespace: optional(text),
       }),
     ),
   ),
   route: optional(routeDestinations),
 });
 
+/** A connection that is no HTTP says nothing of where it was meant to go, and nothing here intercepts it on its way there. */
+export const NOT_FOR_MESH = 'on Gateways only: for mesh there is no listener that could take such connections';
+
 export const virtualServiceSchema = z.strictObject({
   hosts: optional(texts),
   gateways: optional(texts),
   http: optional(z.array(httpRoute)),
-  tls: later(z.array(tlsRoute), 'TLS is not routed by SNI'),
-  tcp: later(z.array(tcpRoute), 'TCP is not routed'),
+  tls: partly(z.array(tlsRoute), NOT_FOR_MESH),
+  tcp: partly(z.array(tcpRoute), NOT_FOR_MESH),
   exportTo: later(texts, 'the resource is seen from every namespace'),
 });
 

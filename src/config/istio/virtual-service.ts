@@ -6,6 +6,7 @@ import { show, type Place } from '../report.ts';
 import { checkDestination, checkWeights } from './destination.ts';
 import { checkHttpRoute } from './http-route.ts';
 import { checkExportTo, checkGatewayNames, checkHost, checkLabels, checkPort } from './values.ts';
+import { NOT_FOR_MESH } from './virtual-service-schema.ts';
 import type { ParsedVirtualService, TcpRoute, TlsRoute } from './virtual-service-schema.ts';
 
 /** `withoutHeaders: { x: }` asks for absence: an empty value there is `{}` (semantics 2.1.3). Elsewhere an empty value is a mistake. */
@@ -36,7 +37,6 @@ export function checkVirtualService(spec: ParsedVirtualService, place: Place, na
     if (http.length === 0) place.error('E_REQUIRED', 'hosts is required', 'only a delegate, which has http rules, goes without');
     else if (gateways.length > 0)
       place.at('gateways').error('E_ONE_OF', 'a VirtualService without hosts is a delegate and cannot have gateways');
-    else place.warn('W_NOT_HONOURED', 'a VirtualService without hosts has no effect in this release: delegates are not merged in');
   } else {
     checkHosts(hosts, gateways, place.at('hosts'));
   }
@@ -44,6 +44,10 @@ export function checkVirtualService(spec: ParsedVirtualService, place: Place, na
   if (http.length === 0 && tls.length === 0 && tcp.length === 0) place.error('E_REQUIRED', 'no rules are given', 'add http, tls or tcp');
   for (const [index, rule] of http.entries()) checkHttpRoute(rule, place.at('http').at(index), isDelegate);
   for (const [index, rule] of tls.entries()) checkTlsRoute(rule, place.at('tls').at(index), hosts);
+  const isMesh = gateways.length === 0 || gateways.includes('mesh');
+  for (const [field, rules] of Object.entries({ tls, tcp }))
+    if (rules.length > 0 && isMesh)
+      place.at(field).warn('W_NOT_HONOURED', `${field} rules have an effect ${NOT_FOR_MESH}`, 'bind them to a Gateway with gateways:');
   for (const [index, rule] of tcp.entries()) checkTcpRoute(rule, place.at('tcp').at(index));
   checkExportTo(spec.exportTo, place.at('exportTo'), namespace, false);
   warnUnreachable(http, place.at('http'));

@@ -1,6 +1,8 @@
 /** The shape of a Rollout. What the shape cannot say is in rollout.ts. */
 import { z } from 'zod';
-import { bool, later, optional, text } from '../istio/fields.ts';
+import { bool, optional, text, texts } from '../istio/fields.ts';
+import { approvalSchema } from './approval.ts';
+import { metricUseSchema, webhookSchema } from './metric-schema.ts';
 import { WEEKDAYS } from './rollout-spec.ts';
 
 const headerRouteMatch = z.strictObject({
@@ -9,19 +11,20 @@ const headerRouteMatch = z.strictObject({
 });
 const cohort = z.array(headerRouteMatch);
 const percentage = z.number().min(0).max(100);
-const pause = z.strictObject({ duration: optional(text) });
+const pause = z.strictObject({ duration: optional(text), approval: optional(approvalSchema) });
 const analysisStep = z.strictObject({ atLeast: optional(text), timeout: optional(text) });
 
 const step = z.strictObject({
   setWeight: optional(percentage),
   pause: optional(pause),
-  setHeaderRoute: optional(z.strictObject({ name: optional(text), match: optional(cohort) })),
-  setMirrorRoute: later(z.strictObject({ percentage: optional(percentage) }), 'requests are not mirrored'),
+  setHeaderRoute: optional(z.strictObject({ name: optional(text), match: optional(cohort), to: optional(text) })),
+  setMirrorRoute: optional(z.strictObject({ percentage: optional(percentage), to: optional(text) })),
   analysis: optional(analysisStep),
   bake: optional(z.strictObject({ duration: text })),
   stage: optional(
     z.strictObject({
       match: optional(cohort),
+      to: optional(text),
       setWeight: optional(percentage),
       pause: optional(pause),
       analysis: optional(analysisStep),
@@ -32,9 +35,12 @@ const step = z.strictObject({
 const ratio = z.number().min(0).max(1);
 const factor = z.number().min(1).max(100);
 
+const status5xx = z.number().int().min(500).max(599);
+
 const fields = {
   stable: text,
-  canary: text,
+  canary: optional(text),
+  canaries: optional(texts),
   paused: optional(bool),
   assignment: optional(
     z.strictObject({
@@ -47,10 +53,13 @@ const fields = {
   ),
   strategy: optional(
     z.strictObject({
-      canary: optional(z.strictObject({ steps: optional(z.array(step)), ramp: optional(z.enum(['auto'])) })),
+      canary: optional(
+        z.strictObject({ steps: optional(z.array(step)), ramp: optional(z.enum(['auto'])), scaleDownDelay: optional(text) }),
+      ),
       blueGreen: optional(
         z.strictObject({
           preview: optional(z.strictObject({ match: cohort })),
+          approval: optional(approvalSchema),
           autoPromote: optional(bool),
           autoPromoteAfter: optional(text),
           scaleDownDelay: optional(text),
@@ -75,9 +84,12 @@ const fields = {
       latencyTolerance: optional(factor),
       latencyBudget: optional(factor),
       warmup: optional(text),
+      relax: optional(text),
       onInconclusive: optional(z.enum(['hold', 'rollback'])),
+      metrics: optional(z.array(metricUseSchema)),
     }),
   ),
+  webhooks: optional(z.array(webhookSchema)),
   freeze: optional(
     z.array(
       z.strictObject({
@@ -90,9 +102,25 @@ const fields = {
     ),
   ),
   deadline: optional(text),
+  approval: optional(approvalSchema),
+  requires: optional(z.array(text)),
+  fallback: optional(
+    z.union([z.literal('stable'), z.strictObject({ to: z.literal('stable'), statusCodes: optional(z.array(status5xx)) })], {
+      error: 'expected stable, or { to: stable, statusCodes: [503] } with statuses from 500 to 599',
+    }),
+  ),
+  rollback: optional(
+    z.strictObject({
+      when: optional(z.enum(['cold', 'always'])),
+      steps: optional(z.array(percentage)),
+      interval: optional(text),
+    }),
+  ),
 };
 
-export const rolloutSchema = z.strictObject({ host: text, ...fields });
+const route = z.strictObject({ kind: optional(z.enum(['HTTPRoute', 'GRPCRoute'])), name: text, namespace: optional(text) });
+
+export const rolloutSchema = z.strictObject({ host: optional(text), route: optional(route), ...fields });
 
 /** `rollout:` of the short form: a Rollout without its host; `steps` stands for strategy.canary.steps. */
 export const shortRolloutSchema = z.strictObject({ ...fields, steps: optional(z.array(step)) });

@@ -3,11 +3,17 @@ import type { z } from 'zod';
 import { checkMatchHeaderName } from '../istio/headers.ts';
 import { checkStringMatch } from '../istio/string-match.ts';
 import { checkDuration, checkHost } from '../istio/values.ts';
-import { isDns1123Label } from '../names.ts';
+import { isDns1123Label, isDns1123Subdomain } from '../names.ts';
+import { parseDuration } from '../../base/duration.ts';
 import { show, type Place } from '../report.ts';
+import { checkApproval, checkPause } from './approval.ts';
 import { freezeProblem } from './freeze-window.ts';
+import { checkMetricUse } from './metric-template.ts';
+import { checkRollback } from './rollback.ts';
+import { checkCanaries, versionWord } from './rollout-canaries.ts';
 import type { rolloutSchema } from './rollout-schema.ts';
-import type { HeaderRouteMatch, RolloutSpec, RolloutStage, RolloutStep } from './rollout-spec.ts';
+import { type HeaderRouteMatch, type RolloutSpec, type RolloutStage, type RolloutStep, SHORTEST_ANALYSIS_MS } from './rollout-spec.ts';
+import { checkWebhooks } from './webhook.ts';
 
 type Parsed = z.infer<typeof rolloutSchema>;
 
@@ -16,23 +22,53 @@ const MAX_STEPS = 100;
 
 const STEP_HINT = 'one of setWeight, pause, setHeaderRoute, setMirrorRoute, analysis, bake, stage';
 
-export function checkRollout(spec: Parsed, place: Place): void {
-  checkHost(spec.host, place.at('host'), false);
-  if (spec.host.includes('*')) place.at('host').error('E_HOST', 'a release is of one service: no wildcard', 'name the service');
-  for (const key of ['stable', 'canary'] as const) {
-    if (!isDns1123Label(spec[key]))
-      place.at(key).error('E_NAME', `subset name ${show(spec[key])} is not a DNS label`, 'at most 63 lower-case letters, digits and -');
-  }
-  if (spec.stable === spec.canary)
-    place.at('canary').error('E_NO_CHANGE', `canary and stable are both ${show(spec.stable)}`, 'name the subset that is to be released');
+/** @param isWhole False: fields of a wrong shape have been left out, so that one may seem to be missing. */
+export function checkRollout(spec: Parsed, place: Place, isWhole = true): void {
+  checkTarget(spec, place, isWhole);
+  if (!isDns1123Label(spec.stable))
+    place
+      .at('stable')
+      .error('E_NAME', `${versionWord(spec)} name ${show(spec.stable)} is not a DNS label`, 'at most 63 lower-case letters, digits and -');
+  checkCanaries(spec, place, isWhole);
   if (spec.assignment !== undefined) checkAssignment(spec.assignment, place.at('assignment'));
   if (spec.strategy !== undefined) checkStrategy(spec.strategy, place.at('strategy'));
   if (spec.analysis !== undefined) checkAnalysis(spec.analysis, place.at('analysis'));
+  checkWebhooks(spec.webhooks, place.at('webhooks'));
   for (const [index, window] of (spec.freeze ?? []).entries()) {
     const problem = freezeProblem(window);
     if (problem !== undefined) place.at('freeze').at(index).error('E_FREEZE', problem.message, problem.hint);
   }
   checkDuration(spec.deadline, place.at('deadline'), 1000);
+  checkApproval(spec.approval, place.at('approval'));
+  if (spec.rollback !== undefined) checkRollback(spec.rollback, place.at('rollback'));
+}
+
+function checkTarget({ host, route }: Parsed, place: Place, isWhole: boolean): void {
+  if (host !== undefined && route !== undefined)
+    place
+      .at('route')
+      .error('E_ONE_OF', 'host and route are both set', 'keep host for a service and its subsets, route for a route and its Services');
+  if (isWhole && host === undefined && route === undefined)
+    place.error(
+      'E_REQUIRED',
+      'host or route is required',
+      'host: the service, as a DestinationRule names it; or route: { name: … } of an HTTPRoute',
+    );
+  if (host !== undefined) {
+    checkHost(host, place.at('host'), false);
+    if (host.includes('*')) place.at('host').error('E_HOST', 'a release is of one service: no wildcard', 'name the service');
+  }
+  if (route === undefined) return;
+  if (!isDns1123Subdomain(route.name))
+    place
+      .at('route')
+      .at('name')
+      .error('E_NAME', `${show(route.name)} is not a DNS subdomain`, 'the name of the route, in lower case');
+  if (route.namespace !== undefined && !isDns1123Label(route.namespace))
+    place
+      .at('route')
+      .at('namespace')
+      .error('E_NAME', `${show(route.namespace)} is not a DNS label`, 'at most 63 lower-case letters, digits and -');
 }
 
 function checkAssignment(assignment: NonNullable<Parsed['assignment']>, place: Place): void {
@@ -44,9 +80,6 @@ function checkAssignment(assignment: NonNullable<Parsed['assignment']>, place: P
   }
   if (header === undefined && cookie === undefined && sourceAddress !== true)
     place.error('E_REQUIRED', 'by: user needs what names a user', 'add header:, cookie: or sourceAddress: true');
-  place
-    .at('by')
-    .warn('W_NOT_HONOURED', 'users keep their version, but the analysis still counts requests: one user with many failures weighs as many');
   if (header !== undefined && !TOKEN.test(header))
     place.at('header').error('E_HEADER_NAME', `${show(header)} is no header name`, 'letters, digits and -, such as end-user');
   if (cookie !== undefined && !TOKEN.test(cookie))
@@ -69,7 +102,8 @@ function checkStrategy(strategy: NonNullable<Parsed['strategy']>, place: Place):
       'keep one of canary, blueGreen and ab',
     );
   if (strategy.canary !== undefined) {
-    const { steps, ramp } = strategy.canary;
+    const { steps, ramp, scaleDownDelay } = strategy.canary;
+    checkDuration(scaleDownDelay, place.at('canary').at('scaleDownDelay'), 0);
     if ((steps === undefined) === (ramp === undefined))
       place.at('canary').error('E_ONE_OF', 'canary needs exactly one of steps and ramp', 'ramp: auto chooses the weights itself');
     if (steps !== undefined) checkSteps(steps, place.at('canary').at('steps'));
@@ -105,6 +139,7 @@ function checkStep(step: RolloutStep, before: number | undefined, place: Place):
   if (step.stage !== undefined) return checkStage(step.stage, before, place.at('stage'));
   if (step.setWeight !== undefined) return checkWeight(step.setWeight, before, place.at('setWeight'));
   if (step.pause !== undefined) checkDuration(step.pause.duration, place.at('pause').at('duration'));
+  checkPause(step.pause, place.at('pause'));
   if (step.bake !== undefined) {
     checkDuration(step.bake.duration, place.at('bake').at('duration'));
     if (before !== 100)
@@ -134,6 +169,7 @@ function checkStage(stage: RolloutStage, before: number | undefined, place: Plac
   checkCohort(stage.match, place.at('match'));
   const weight = stage.setWeight === undefined ? before : checkWeight(stage.setWeight, before, place.at('setWeight'));
   checkDuration(stage.pause?.duration, place.at('pause').at('duration'));
+  checkPause(stage.pause, place.at('pause'));
   if (stage.analysis !== undefined) checkAnalysisStep(stage.analysis, weight, place.at('analysis'));
   return weight;
 }
@@ -151,6 +187,16 @@ function checkWeight(weight: number, before: number | undefined, place: Place): 
 function checkAnalysisStep(step: NonNullable<RolloutStep['analysis']>, weight: number | undefined, place: Place): void {
   checkDuration(step.atLeast, place.at('atLeast'));
   checkDuration(step.timeout, place.at('timeout'));
+  const atLeastMs = step.atLeast === undefined ? SHORTEST_ANALYSIS_MS : parseDuration(step.atLeast);
+  const timeoutMs = step.timeout === undefined ? undefined : parseDuration(step.timeout);
+  if (atLeastMs !== undefined && timeoutMs !== undefined && timeoutMs < atLeastMs)
+    place
+      .at('timeout')
+      .error(
+        'E_CONFIG_RANGE',
+        `timeout ${step.timeout} is over before atLeast ${step.atLeast ?? '60s, the default,'} is: the step could never be passed`,
+        'a timeout of ten times atLeast leaves time for evidence',
+      );
   if (weight === undefined || weight === 0)
     place.error('E_CONFIG_STEPS', 'at weight 0 the canary gets no request that could be compared', 'set a weight before the analysis');
   if (weight === 100)
@@ -172,6 +218,9 @@ function checkCohort(match: readonly HeaderRouteMatch[] | undefined, place: Plac
 
 function checkBlueGreen(strategy: NonNullable<NonNullable<RolloutSpec['strategy']>['blueGreen']>, place: Place): void {
   checkCohort(strategy.preview?.match, place.at('preview').at('match'));
+  checkApproval(strategy.approval, place.at('approval'));
+  if (strategy.approval !== undefined && strategy.autoPromote === true)
+    place.error('E_ONE_OF', 'autoPromote switches by itself, approval asks people', 'keep one of them');
   checkDuration(strategy.autoPromoteAfter, place.at('autoPromoteAfter'));
   checkDuration(strategy.scaleDownDelay, place.at('scaleDownDelay'), 0);
   if (strategy.autoPromoteAfter !== undefined && strategy.autoPromote !== true)
@@ -198,8 +247,21 @@ const TOLERANCES = [
 /** As rollout/analysis-spec.ts has them; a test holds them together. */
 export const DEFAULT_LIMITS = { errorTolerance: 0.001, errorBudget: 0.005, latencyTolerance: 1.1, latencyBudget: 1.2 } as const;
 
+function checkRelax(relax: string | undefined, place: Place): void {
+  if (relax === undefined || relax === 'never') return;
+  if (parseDuration(relax) === undefined)
+    place.error(
+      'E_DURATION',
+      `expected a duration or never, found ${show(relax)}`,
+      'say how long a step may take for the budget, as 45m or 2h',
+    );
+  else checkDuration(relax, place, 1000);
+}
+
 function checkAnalysis(analysis: NonNullable<Parsed['analysis']>, place: Place): void {
   checkDuration(analysis.warmup, place.at('warmup'), 0);
+  for (const [index, use] of (analysis.metrics ?? []).entries()) checkMetricUse(use, place.at('metrics').at(index));
+  checkRelax(analysis.relax, place.at('relax'));
   for (const [tolerance, budget] of TOLERANCES) {
     const low = analysis[tolerance] ?? DEFAULT_LIMITS[tolerance];
     const high = analysis[budget] ?? DEFAULT_LIMITS[budget];

@@ -1,0 +1,2 @@
+/** Style sheets that scripts name: the bundler puts them into the page's own. */
+declare module '*.css';
