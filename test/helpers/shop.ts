@@ -74,10 +74,11 @@ export function useShop(): Shop {
 
 export class Shop {
   readonly #upstreams = new Map<string, Upstream>();
-  readonly #broken: Server = createServer((_request, response) => response.writeHead(500).end('broken'));
+  readonly #broken: Server = createServer((_request, response) => response.writeHead(this.brokenStatus).end('broken'));
   readonly #started: SerinProcess[] = [];
-  /** Of a version that fails every request. */
+  /** Of a version that fails every request, unless a test says when it begins to. */
   brokenPort = 0;
+  brokenStatus = 500;
   directory = '';
 
   async open(): Promise<void> {
@@ -91,6 +92,7 @@ export class Shop {
   }
 
   begin(): void {
+    this.brokenStatus = 500;
     this.directory = mkdtempSync(join(tmpdir(), 'serin-route-'));
   }
 

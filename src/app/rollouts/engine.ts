@@ -33,7 +33,18 @@ import { type Change, changeBy } from '../audit-table.ts';
 import { type State, StateWriteError } from '../state.ts';
 import { ReleaseChecks, type ShownChecks } from './checks/release-checks.ts';
 import type { Comparisons } from './comparisons.ts';
-import { type Entry, isConfigured, newEntry, releaseIn, setRelease, specFor, takeOver, withReleased } from './entry.ts';
+import {
+  appliedIn,
+  type Entry,
+  hasAcknowledged,
+  isConfigured,
+  newEntry,
+  releaseIn,
+  setRelease,
+  specFor,
+  takeOver,
+  withReleased,
+} from './entry.ts';
 import { EvidenceHistories } from './evidence-history.ts';
 import { evidenceOfRun, evidencePointText } from './evidence-point.ts';
 import { FoundProofs } from './found-proofs.ts';
@@ -143,7 +154,9 @@ export class Rollouts {
   }
 
   list(): readonly Tracked[] {
-    return [...this.#entries.values()].map((entry) => this.#tracked(entry));
+    const now = this.#pipeline?.inForce;
+    const applied = now && appliedIn(now);
+    return [...this.#entries.values()].map((entry) => this.#tracked(entry, applied));
   }
 
   /** Of each release what is stored: for those who look often. */
@@ -160,7 +173,8 @@ export class Rollouts {
 
   find(name: string): Tracked | undefined {
     const entry = this.#entries.get(name);
-    return entry === undefined ? undefined : this.#tracked(entry);
+    const now = this.#pipeline?.inForce;
+    return entry === undefined ? undefined : this.#tracked(entry, now && appliedIn(now));
   }
 
   /** Why nothing moves at the moment, although something should. */
@@ -426,7 +440,11 @@ export class Rollouts {
     return comparisons && evidencePointText(stored.state, comparisons, this.#deps.clock.nowMs());
   }
 
-  #tracked({ name, spec, stored, situation, comparisons }: Entry): Tracked {
+  /** Whether it is in force is as of now: the last look was before what was decided on it. @param applied Undefined: nothing is in force yet. */
+  #tracked(entry: Entry, applied: ReadonlySet<string> | undefined): Tracked {
+    const { name, spec, stored, comparisons } = entry;
+    const isInForce = applied !== undefined && hasAcknowledged(entry, this.#routing.inForce, applied);
+    const situation = { ...entry.situation, isInForce };
     return { name, spec, stored, situation, comparisons, checks: this.#checks.shown(name) };
   }
 }

@@ -73,7 +73,12 @@ export function specFor({ spec, stored: { state } }: Entry, to: readonly string[
   return { ...rest, stable: servingSubset(state), canaries: to };
 }
 
-/** The data plane has what follows from its state. @param applied Rollouts whose shares are in force. */
+/** Rollouts whose shares the data plane has acknowledged. */
+export function appliedIn({ effective }: InForce): ReadonlySet<string> {
+  return new Set(effective.releases.map(({ rollout }) => rollout));
+}
+
+/** The data plane has what follows from its state. @param applied As `appliedIn(now)` has it. */
 export function hasAcknowledged({ name, release, stored }: Entry, now: InForce, applied: ReadonlySet<string>): boolean {
   return now.overlay.releases[stored.host] === release && (release === undefined || applied.has(name));
 }

@@ -23,7 +23,7 @@ import type { InForce } from '../pipeline.ts';
 import type { State } from '../state.ts';
 import type { ReleaseChecks } from './checks/release-checks.ts';
 import { Comparisons } from './comparisons.ts';
-import { type Entry, hasAcknowledged } from './entry.ts';
+import { appliedIn, type Entry, hasAcknowledged } from './entry.ts';
 import type { FoundProofs } from './found-proofs.ts';
 import { comesBefore } from './precedence.ts';
 import { ReadinessView } from './readiness.ts';
@@ -55,7 +55,7 @@ export class Outlook {
   look(entries: readonly Entry[], now: InForce, passedMs: number, only?: Entry): void {
     this.#deps.checks.configure(now.base);
     this.view.look(now, this.#deps.health.states(), this.#deps.processes.states());
-    const applied = new Set(now.effective.releases.map(({ rollout }) => rollout));
+    const applied = appliedIn(now);
     // One whose Rollout has left the files is nobody's concern any more: these are in force.
     const configured = entries.filter(({ spec }) => spec !== undefined);
     this.#movers = moversOf(configured);
