@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -6,7 +7,13 @@ export default defineConfig({
     pool: 'forks',
     include: ['web/src/**/*.test.ts', 'src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
     exclude: ['test/browser/**'],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // They end a hang; what a test says of time it asserts. Wide enough for a machine that is many times slower.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
+    // Much of what tests do is to wait for processes they have started.
+    maxWorkers: '100%',
+    // For those processes: half of what a command takes is to load the program.
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') },
   },
 });

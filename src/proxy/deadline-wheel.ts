@@ -7,6 +7,8 @@
  *
  * A deadline may sit in an earlier slot than it needs (it was moved later, or lies beyond one turn of the wheel): when its slot comes up it is
  * put where it belongs. So a deadline fires never early and at most about one tick late.
+ *
+ * What has come is read before anything is found to be late: after a stall of this thread an answer that waits in the kernel is no timeout.
  */
 
 const TICK_MS = 20;
@@ -34,6 +36,7 @@ export class DeadlineWheel {
   #tick: number;
   #queued = 0;
   #timer: NodeJS.Timeout | undefined;
+  #afterReading: NodeJS.Immediate | undefined;
 
   /** @param now  Monotonic clock, ms. */
   constructor(now: () => number) {
@@ -66,13 +69,16 @@ export class DeadlineWheel {
 
   close(): void {
     clearInterval(this.#timer);
+    clearImmediate(this.#afterReading);
     this.#timer = undefined;
   }
 
   #start(): void {
     this.#tick = Math.floor(this.#now() / TICK_MS);
     if (this.#timer !== undefined) return;
-    this.#timer = setInterval(() => this.#advance(), TICK_MS);
+    const advance = (): void => this.#advance();
+    // Timers run before sockets are looked at, immediates after.
+    this.#timer = setInterval(() => (this.#afterReading = setImmediate(advance)), TICK_MS);
     this.#timer.unref();
   }
 

@@ -50,8 +50,8 @@ test('values that are known, wherever they stand', () => {
 
 test('a long line of anything takes no time to speak of', () => {
   for (const unit of ['a', 'a=', '"a"', 'authorization', 'x://', '://a:', '\\"', 'eyJa.', ' ', '=" :']) {
-    const began = performance.now();
+    const began = process.cpuUsage();
     redactLine(unit.repeat(8192 / unit.length));
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(process.cpuUsage(began).user / 1000).toBeLessThan(1000);
   }
 });

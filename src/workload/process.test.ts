@@ -96,11 +96,11 @@ describe('readiness', () => {
   });
 
   test('that does not come in time ends the start, and the next is tried', async () => {
-    start({ READY_FILE: join(directory, 'never') }, { ready: { path: '/ready', timeout: '500ms' } });
+    start({ READY_FILE: join(directory, 'never') }, { ready: { path: '/ready', timeout: '3s' } });
     await reaches('waiting');
     expect(events[0]).toMatchObject({
       kind: 'failed',
-      why: expect.stringMatching(/^not ready within 500 ms: GET http:\S+\/ready: status 503$/),
+      why: expect.stringMatching(/^not ready within 3000 ms: GET http:\S+\/ready: status 503$/),
     });
     expect(phases).not.toContain('ready');
     await reaches('starting');

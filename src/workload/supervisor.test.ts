@@ -182,7 +182,7 @@ describe('warming up', () => {
   test('starts what is new and tells what is not ready; the rest is untouched', async () => {
     const snapshot = snapshotOf(`v1: { ${RUN} }`);
     await ready(snapshot);
-    const more = snapshotOf(`v1: { ${RUN} }, v2: { ${RUN} }, v3: { ${RUN}, env: { CRASH: 1 }, ready: { timeout: 300ms } }`);
+    const more = snapshotOf(`v1: { ${RUN} }, v2: { ${RUN} }, v3: { ${RUN}, env: { CRASH: 1 }, ready: { timeout: 5s } }`);
     await supervisor.warmUp('files', more);
     await eventually(() => stateOf('reviews-v2-1')?.phase === 'ready', 'v2 is ready');
     expect(supervisor.notReady(more).map(({ version, why }) => [version.id, why])).toEqual([['default/reviews/v3', 'exit code 3']]);

@@ -30,7 +30,7 @@ export interface Versions {
 }
 
 /** Of `x-do: slow`: longer than the timeouts that are to be missed, and much shorter than those that are to be kept. */
-const SLOW_MS = 1200;
+const SLOW_MS = 800;
 
 export async function startVersions(): Promise<Versions> {
   const counts = new Map<string, Partial<Record<Version, number>>>();

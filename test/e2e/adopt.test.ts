@@ -51,7 +51,7 @@ function expectHalfAndHalf(counts: ReadonlyMap<string, number>, total: number): 
 }
 
 beforeAll(async () => {
-  ports = await freePorts(21_080);
+  ports = await freePorts(11_080);
   clone = await movedClone(ports.base);
   shell = new ShellSession({ cwd: clone, env: process.env });
 });

@@ -59,7 +59,7 @@ async function metric(process: SerinProcess, pattern: RegExp): Promise<number> {
 }
 
 test.each([1, 2])(
-  'a retry storm: three retries of everything are at most a fifth more (%i workers)',
+  'a retry storm: of three retries of everything at most a fifth of what is in flight are made (%i workers)',
   { timeout: 60_000 },
   async (workers) => {
     let asked = 0;
@@ -77,7 +77,8 @@ test.each([1, 2])(
     expect(ok).toBe(0);
     expect(asked - sent).toBe(await metric(started, /^serin_retries_total\{/));
     expect(asked - sent).toBeGreaterThan(0);
-    expect(asked).toBeLessThanOrEqual(sent * 1.2);
+    // Where an answer takes much longer than the back-off, a fifth of all is a quarter of the others.
+    expect(asked).toBeLessThanOrEqual(sent * 1.25);
     expect(await metric(started, /^serin_retries_refused_total\{/)).toBeGreaterThan(0);
   },
 );

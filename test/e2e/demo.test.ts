@@ -96,7 +96,7 @@ const PAGE = /the page\s+(?<page>http:\S+)/;
 const YAML = /configuration\s+(?<yaml>\S+)/;
 
 test('runs Bookinfo behind Serin until it is told to stop, and leaves nothing behind', async () => {
-  const ports = await freePorts(23_080);
+  const ports = await freePorts(13_080);
   const demo = startDemo('--port-base', String(ports.base));
   await demo.printed(READY);
   const page = (await demo.printed(PAGE)).groups?.['page'] ?? '';
@@ -123,7 +123,7 @@ test('runs Bookinfo behind Serin until it is told to stop, and leaves nothing be
 }, 60_000);
 
 test('takes a change of the copied file while the traffic runs', async () => {
-  const ports = await freePorts(25_080);
+  const ports = await freePorts(15_080);
   const demo = startDemo('--port-base', String(ports.base));
   await demo.printed(READY);
   const page = (await demo.printed(PAGE)).groups?.['page'] ?? '';
@@ -134,7 +134,7 @@ test('takes a change of the copied file while the traffic runs', async () => {
 }, 60_000);
 
 test('reports what died, stops the rest and ends with 1', async () => {
-  const ports = await freePorts(26_080);
+  const ports = await freePorts(16_080);
   const demo = startDemo('--port-base', String(ports.base));
   await demo.printed(READY);
   // Bookinfo's pod names end with the process id.
@@ -146,7 +146,7 @@ test('reports what died, stops the rest and ends with 1', async () => {
 }, 60_000);
 
 test('names the port that is taken', async () => {
-  const ports = await freePorts(27_080);
+  const ports = await freePorts(17_080);
   const first = startDemo('--port-base', String(ports.base));
   await first.printed(READY);
   const second = startDemo('--port-base', String(ports.base));
@@ -155,7 +155,7 @@ test('names the port that is taken', async () => {
 }, 60_000);
 
 test('releases v3, which is promoted, and v4, which is taken back, by the commands it prints', { timeout: 240_000 }, async () => {
-  const ports = await freePorts(28_080);
+  const ports = await freePorts(18_080);
   const demo = startDemo('--port-base', String(ports.base), '--traffic', '60');
   await demo.printed(READY);
   const rolloutYaml = (await demo.printed(/^ +(?<file>\S+rollout\.yaml)$/m)).groups?.['file'] ?? '';
@@ -189,7 +189,7 @@ async function command(demo: Demo, pattern: RegExp): Promise<string> {
 }
 
 test('killed, it leaves no process behind', async () => {
-  const ports = await freePorts(29_080);
+  const ports = await freePorts(19_080);
   const demo = startDemo('--port-base', String(ports.base), '--traffic', '0');
   await demo.printed(READY);
   expect(demo.output).toContain('none, as --traffic 0 says');

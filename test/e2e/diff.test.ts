@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { DiffResult } from '../../src/admin/api-types.ts';
 import { codeBlocks } from '../helpers/markdown.ts';
 import { askAdmin } from '../helpers/admin-api.ts';
+import { serinHere } from '../helpers/serin-command.ts';
 import { type Finished, serin, SerinProcess, type StartOptions } from '../helpers/serin-process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -44,7 +45,8 @@ function write(name: string, text: string): string {
 
 /** Of files with this in them; the directory they are in is left out of what is printed. */
 async function diff(text: string, more: readonly string[] = [], options?: StartOptions): Promise<Finished> {
-  const finished = await serin(['diff', '-f', write('new.yaml', text), '--state', state, ...more], options);
+  const args = ['diff', '-f', write('new.yaml', text), '--state', state, ...more];
+  const finished = await (options === undefined ? serinHere(args) : serin(args, options));
   const { out, err } = finished;
   return { ...finished, out: out.replaceAll(`${directory}/`, ''), err: err.replaceAll(`${directory}/`, '') };
 }

@@ -71,12 +71,13 @@ test(
     for (let reload = 1; reload <= reloads; reload++) {
       const before = serin.err.length;
       // Alternately by rename and in place, alternately to v2 alone and to both.
-      const text = shortForm(reload % 2 === 1 ? { v1: 0, v2: 1 } : { v1: 50, v2: 50 }, `reload ${reload}`);
+      const text = shortForm(reload % 2 === 1 ? { v1: 0, v2: 100 } : { v1: 50, v2: 50 }, `reload ${reload}`.padEnd(20));
       if (reload % 4 < 2) {
         writeFileSync(`${file}.new`, text);
         renameSync(`${file}.new`, file);
       } else {
-        writeFileSync(file, text);
+        // Not cut to nothing first: an empty file is a configuration, too.
+        writeFileSync(file, text, { flag: 'r+' });
       }
       const nextAt = sleep(RELOAD_MS);
       await serin.logged(/configuration (in force|changed)|now \d+ VirtualService/, before);
@@ -91,8 +92,7 @@ test(
   SECONDS * 1000 + 60_000,
 );
 
-// Chance alone leaves three standard deviations once in 370 runs, twice running once in 137,000.
-test('shares over 100,000 requests are those of independent draws; weight 0 is nobody', { timeout: 120_000, retry: 1 }, async () => {
+test('shares over 100,000 requests are those of independent draws; weight 0 is nobody', { timeout: 300_000 }, async () => {
   const requests = 100_000;
   const serin = await up(shortForm({ v1: 90, v2: 10 }));
   const split = new RawLoad(serin.address('mesh'), 'app', 32, requests);
@@ -100,7 +100,8 @@ test('shares over 100,000 requests are those of independent draws; weight 0 is n
   const canary = split.tally.bodies.get('v2') ?? 0;
   const deviation = Math.sqrt(requests * 0.1 * 0.9);
   expect(split.tally.failures).toEqual([]);
-  expect(Math.abs(canary - requests * 0.1)).toBeLessThan(3 * deviation);
+  // Chance alone leaves five once in 1.7 million runs.
+  expect(Math.abs(canary - requests * 0.1)).toBeLessThan(5 * deviation);
 
   const before = serin.err.length;
   writeFileSync(join(directory, 'serin.yaml'), shortForm({ v1: 100, v2: 0 }));

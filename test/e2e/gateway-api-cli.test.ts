@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { askAdmin, type AdminAnswer } from '../helpers/admin-api.ts';
-import { type Finished, SerinProcess, serin } from '../helpers/serin-process.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { serinHere } from '../helpers/serin-command.ts';
+import { type Finished, serin, SerinProcess } from '../helpers/serin-process.ts';
 import { startUpstream, type Upstream } from '../helpers/upstream.ts';
 
 let directory = '';
@@ -40,7 +42,7 @@ async function up(...more: readonly string[]): Promise<SerinProcess> {
   return daemon.ready();
 }
 
-const run = (...args: readonly string[]): Promise<Finished> => serin([...args, '--state', state()]);
+const run = (...args: readonly string[]): Promise<Finished> => serinHere([...args, '--state', state()]);
 
 async function object(...args: readonly string[]): Promise<unknown> {
   const { out, err } = await run(...args, '-o', 'json');
@@ -210,8 +212,8 @@ describe('two Gateways with one port', () => {
     write('all.yaml', both());
     await up('--listen', '8000=127.0.0.1:0');
     expect((await run('get', 'gateways')).out).toMatch(/^front +serin .*True[\s\S]*^office +serin .* - +False .*HostnameConflict/m);
-    expect((await serin(['validate', '-f', config()])).out).toMatch(/HostnameConflict: .*--listen default\/office:8000=/);
-    const problems: unknown = JSON.parse((await serin(['validate', '-f', config(), '-o', 'json'])).out);
+    expect((await serinHere(['validate', '-f', config()])).out).toMatch(/HostnameConflict: .*--listen default\/office:8000=/);
+    const problems: unknown = JSON.parse((await serinHere(['validate', '-f', config(), '-o', 'json'])).out);
     expect(problems).toContainEqual(expect.objectContaining({ kind: 'Gateway', name: 'office', path: 'spec.listeners[0]' }));
     await daemon?.end();
     const secure = gateway('secure', 8443).replace('protocol: HTTP', 'protocol: HTTPS, tls: { certificateRefs: [{ name: gone }] }');
@@ -348,9 +350,3 @@ test('an applied Gateway is told from a file`s of the other group, also over the
   });
   expect(await object('get', 'gateways', 'front')).toMatchObject({ apiVersion: 'networking.istio.io/v1' });
 }, 60_000);
-
-async function freePort(): Promise<number> {
-  const probe = await startUpstream('probe');
-  await probe.close();
-  return probe.port;
-}

@@ -5,7 +5,8 @@ import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { SerinProcess, serin } from '../helpers/serin-process.ts';
+import { serinHere } from '../helpers/serin-command.ts';
+import { SerinProcess } from '../helpers/serin-process.ts';
 import { ask, close, listen, startUpstream, type Upstream } from '../helpers/upstream.ts';
 
 let v1: Upstream;
@@ -111,7 +112,7 @@ test('explain prints what is in force, as the files say it and as the running Se
       mirrors: [{ destination: { host: ratings, subset: v2 }, percentage: { value: 5 } }], corsPolicy: { allowOrigins: [{ exact: 'https://a.example' }] }`;
   await up(rule, '--istio-compat');
   const args = ['-H', 'end-user: jason', 'http://ratings/'];
-  const running = await serin(['explain', '--state', join(directory, 'state'), ...args]);
+  const running = await serinHere(['explain', '--state', join(directory, 'state'), ...args]);
   for (const line of [
     'timeout: 2000 ms',
     'retries: at most 1 more on 5xx; back-off from 25 ms; other endpoints first; any method',
@@ -120,7 +121,7 @@ test('explain prints what is in force, as the files say it and as the running Se
     'cors: origins exact "https://a.example"; other preflights passed on',
   ])
     expect(running.out).toContain(`\n${line}\n`);
-  const written = await serin(['explain', '-f', config, ...args]);
+  const written = await serinHere(['explain', '-f', config, ...args]);
   expect(written.out).toContain('each attempt, within timeouts and retries');
   expect(written.out).toContain('what is not idempotent only before it is sent');
 });

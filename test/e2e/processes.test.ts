@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually, isRunning, numbersIn, writeProgram } from '../helpers/process-program.ts';
 import { RawLoad } from '../helpers/raw-load.ts';
-import { type Finished, serin, SerinProcess } from '../helpers/serin-process.ts';
+import { serinHere } from '../helpers/serin-command.ts';
+import { type Finished, SerinProcess } from '../helpers/serin-process.ts';
 import { ask } from '../helpers/upstream.ts';
 
 let directory: string;
@@ -53,7 +54,7 @@ function nodeFirst(): string {
   return `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}`;
 }
 
-const cli = (...args: string[]): Promise<Finished> => serin([...args, '--state', state]);
+const cli = (...args: string[]): Promise<Finished> => serinHere([...args, '--state', state]);
 const REVIEWS = { headers: { host: 'reviews' } };
 const body = async (process: SerinProcess, path = '/'): Promise<string> => (await ask(process.address('mesh'), { ...REVIEWS, path })).body;
 

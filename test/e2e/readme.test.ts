@@ -54,7 +54,7 @@ describe('the commands of README.md', () => {
   let ports: DemoPorts;
 
   beforeAll(async () => {
-    ports = await freePorts(22_080);
+    ports = await freePorts(12_080);
     clone = await movedClone(ports.base);
     shell = new ShellSession({ cwd: clone, env: { ...process.env, SERIN_STATE: join(clone, 'state') } });
   });

@@ -12,7 +12,8 @@ import { ApplyResult, Configuration, ConfigurationHistory, ManifestsDiff, Resour
 import { askAdmin, type AdminAnswer } from '../helpers/admin-api.ts';
 import { codeBlocks } from '../helpers/markdown.ts';
 import { writeProgram } from '../helpers/process-program.ts';
-import { SerinProcess, serin } from '../helpers/serin-process.ts';
+import { serinHere } from '../helpers/serin-command.ts';
+import { SerinProcess } from '../helpers/serin-process.ts';
 import { startUpstream, type Upstream } from '../helpers/upstream.ts';
 
 let directory = '';
@@ -240,7 +241,7 @@ test('source: as it was written, as it is in force, and what a shift or a releas
   expect(written.file).toBe(file());
   expect(written.text).toBe(readFileSync(file(), 'utf8').trimStart());
   expect([written.line, written.differences]).toEqual([2, []]);
-  await serin(['shift', 'reviews', 'v1=30', 'v2=70', '--state', state()]);
+  await serinHere(['shift', 'reviews', 'v1=30', 'v2=70', '--state', state()]);
   const shifted = ResourceSource.parse((await api({ path: 'resources/virtualservices/default/reviews/source' })).json);
   expect(shifted.differences).toEqual([
     { path: 'spec.http[0].route[0].weight', declared: 100, effective: 30, by: 'shift' },
@@ -351,7 +352,7 @@ test('the commands: apply with positions in files, a dry run, delete', async () 
   const [one, two] = ['a.yaml', 'b.yaml'].map((name) => join(directory, name));
   writeFileSync(one ?? '', ENTRY('a', 1));
   writeFileSync(two ?? '', `${ENTRY('b', 1)}---\n${ENTRY('c', 1).replace('hosts', 'hots')}`);
-  const run = (...args: readonly string[]): ReturnType<typeof serin> => serin([...args, '--state', state()]);
+  const run = (...args: readonly string[]): ReturnType<typeof serinHere> => serinHere([...args, '--state', state()]);
   const wrong = await run('apply', '-f', one ?? '', '-f', two ?? '');
   expect([wrong.code, wrong.out]).toEqual([3, '']);
   expect(wrong.err).toContain(`${two}:16:`);
@@ -380,14 +381,14 @@ test('docs/resources.md: its commands say what it says they do', async () => {
   for (const one of asked) {
     const [command = '', ...lines] = one.split('\n');
     const args = command.replace('ratings.yaml', join(directory, 'ratings.yaml')).split(' ');
-    expect(await serin([...args, '--state', state()])).toMatchObject({ code: 0, err: '', out: lines.join('\n') });
+    expect(await serinHere([...args, '--state', state()])).toMatchObject({ code: 0, err: '', out: lines.join('\n') });
   }
 }, 60_000);
 
-const RUN = (env: Readonly<Record<string, string>>): string => `
+const RUN = (env: Readonly<Record<string, string>>, timeout: string): string => `
 services:
   ratings:
-    versions: { v1: { run: [node, ${JSON.stringify(join(directory, 'program.cjs'))}], env: ${JSON.stringify(env)}, ready: { path: /ready, timeout: 1s } } }
+    versions: { v1: { run: [node, ${JSON.stringify(join(directory, 'program.cjs'))}], env: ${JSON.stringify(env)}, ready: { path: /ready, timeout: ${timeout} } } }
     routes: [{ to: v1 }]
 `;
 
@@ -395,17 +396,17 @@ test('a version that is run is ready when the answer comes; one that is not chan
   await start();
   writeProgram(directory);
   const before = await configuration();
-  const refused = await api({ path: 'resources', body: { manifests: RUN({ NAME: 'one', CRASH: 'yes' }) } });
+  const refused = await api({ path: 'resources', body: { manifests: RUN({ NAME: 'one', CRASH: 'yes' }, '1s') } });
   expect([refused.status, refused.json]).toMatchObject([422, { code: 'E_TARGET_UNHEALTHY' }]);
   expect(await configuration()).toEqual(before);
-  const { results } = await applied(RUN({ NAME: 'one' }));
+  const { results } = await applied(RUN({ NAME: 'one' }, '60s'));
   expect(results.map(({ kind, result }) => `${kind} ${result}`)).toEqual([
     'ServiceEntry created',
     'DestinationRule created',
     'VirtualService created',
   ]);
   expect(await bodyOf('ratings')).toBe('200 one');
-  await applied(RUN({ NAME: 'two' }));
+  await applied(RUN({ NAME: 'two' }, '60s'));
   // A version that serves already is replaced when the new process is ready.
   await until(async () => (await bodyOf('ratings')) === '200 two');
 }, 120_000);

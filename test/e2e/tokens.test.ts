@@ -4,14 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Finished, serin, SerinProcess } from '../helpers/serin-process.ts';
+import { serinHere } from '../helpers/serin-command.ts';
+import { type Finished, SerinProcess } from '../helpers/serin-process.ts';
 
 let directory: string;
 let state: string;
 let daemon: SerinProcess;
-
-/** Each question is a process: seconds where the machine is busy. */
-const LONG = { timeout: 120_000 };
 
 const CONFIG = `
 services:
@@ -39,7 +37,7 @@ function up(): Promise<SerinProcess> {
 }
 
 const cli = (args: readonly string[], token?: string): Promise<Finished> =>
-  serin([...args, '--state', state], token === undefined ? {} : { env: { SERIN_TOKEN: token } });
+  serinHere([...args, '--state', state], token === undefined ? {} : { SERIN_TOKEN: token });
 
 async function make(name: string, ...more: readonly string[]): Promise<string> {
   const made = await cli(['token', 'create', name, ...more]);
@@ -47,7 +45,7 @@ async function make(name: string, ...more: readonly string[]): Promise<string> {
   return made.out.trim();
 }
 
-test('each scope may do what it says, and who did it is in the record and the audit', LONG, async () => {
+test('each scope may do what it says, and who did it is in the record and the audit', async () => {
   const [reader, operator] = [await make('grace'), await make('ana', '--scope', 'operate', '--expires', '30d')];
   expect(await cli(['rollout', 'status'], reader)).toMatchObject({ code: 0 });
   expect(await cli(['rollout', 'abort', 'reviews'], reader)).toMatchObject({
@@ -73,7 +71,7 @@ test('each scope may do what it says, and who did it is in the record and the au
   expect(rows).toContainEqual(expect.objectContaining({ actor: 'admin', action: 'rollout resume' }));
 });
 
-test('a token is good at once, over a restart, and no more once it is revoked', LONG, async () => {
+test('a token is good at once, over a restart, and no more once it is revoked', async () => {
   const token = await make('ana', '--scope', 'admin');
   daemon.signal('SIGKILL');
   await daemon.finished;
@@ -87,7 +85,7 @@ test('a token is good at once, over a restart, and no more once it is revoked', 
   });
 });
 
-test('--token-file goes before $SERIN_TOKEN, and is warned about where others can read it', LONG, async () => {
+test('--token-file goes before $SERIN_TOKEN, and is warned about where others can read it', async () => {
   const file = join(directory, 'grace.token');
   writeFileSync(file, `${await make('grace')}\n`, { mode: 0o600 });
   expect(await cli(['rollout', 'list', '--token-file', file], 'wrong')).toMatchObject({ code: 0, err: '' });
@@ -98,7 +96,7 @@ test('--token-file goes before $SERIN_TOKEN, and is warned about where others ca
   expect(await cli(['rollout', 'list', '--token-file', join(directory, 'none')])).toMatchObject({ code: 1 });
 });
 
-test('usage: scopes, durations, names, and a name twice', LONG, async () => {
+test('usage: scopes, durations, names, and a name twice', async () => {
   expect(await cli(['token', 'create', 'ci', '--scope', 'root'])).toMatchObject({ code: 2 });
   expect(await cli(['token', 'create', 'ci', '--expires', '30'])).toMatchObject({ code: 2, err: expect.stringContaining("found '30'") });
   expect(await cli(['token', 'create', 'Ci'])).toMatchObject({ code: 3, err: expect.stringContaining('lower-case letters') });
@@ -107,7 +105,7 @@ test('usage: scopes, durations, names, and a name twice', LONG, async () => {
   expect(await cli(['token', 'create', 'ci'])).toMatchObject({ code: 6 });
 });
 
-test('the daemon never tells a token: not in its output, not in its files', LONG, async () => {
+test('the daemon never tells a token: not in its output, not in its files', async () => {
   const token = await make('ana', '--scope', 'operate');
   await cli(['rollout', 'status'], token);
   await cli(['rollout', 'status'], `${token}x`);

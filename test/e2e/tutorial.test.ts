@@ -15,7 +15,7 @@ let clone: string;
 let ports: DemoPorts;
 
 beforeAll(async () => {
-  ports = await freePorts(30_080);
+  ports = await freePorts(10_080);
   clone = await movedClone(ports.base);
   shell = new ShellSession({ cwd: clone, env: { ...process.env, SERVICES_URL: `http://127.0.0.1:${ports.mesh}` } });
 });

@@ -4,7 +4,9 @@ import { Agent, createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Finished, MAIN, serin, SerinProcess } from '../helpers/serin-process.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { serinHere } from '../helpers/serin-command.ts';
+import { type Finished, MAIN, SerinProcess } from '../helpers/serin-process.ts';
 import { ask, close, listen, startUpstream, tally, type Upstream } from '../helpers/upstream.ts';
 
 let v1: Upstream;
@@ -99,7 +101,7 @@ async function up(split: Shares = { v1: 100, v2: 0 }, args: readonly string[] = 
   return start(args).ready();
 }
 
-const cli = (...args: string[]): Promise<Finished> => serin([...args, '--state', state]);
+const cli = (...args: string[]): Promise<Finished> => serinHere([...args, '--state', state]);
 
 const REVIEWS = { headers: { host: 'reviews' } };
 
@@ -136,9 +138,7 @@ describe('starting', () => {
   });
 
   test('a Gateway port without --listen is bound as declared', async () => {
-    const probe = createServer();
-    const port = await listen(probe);
-    await close(probe);
+    const port = await freePort();
     save(yaml({ v1: 100, v2: 0 }, port));
     const process = await start(['--mesh', 'off', '--admin', '127.0.0.1:0']).ready();
     expect(process.out).toContain(`http://0.0.0.0:${port} `);

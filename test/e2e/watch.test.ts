@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { serinHere } from '../helpers/serin-command.ts';
 import { serin, SerinProcess } from '../helpers/serin-process.ts';
 import { Terminal } from '../helpers/terminal.ts';
 import { serinInTerminal } from '../helpers/terminal-session.ts';
@@ -70,7 +71,7 @@ test('in a pipe it is the page once, then a line for each decision', async () =>
 });
 
 test('rollout watch without a name shows the only one, and ends with it', async () => {
-  await serin(['rollout', 'start', 'reviews', '--state', state]);
+  await serinHere(['rollout', 'start', 'reviews', '--state', state]);
   const { code, out } = await serin(['rollout', 'watch', '--state', state]);
   expect(code).toBe(0);
   expect(out).toMatch(/^reviews {2}\w+/);
@@ -80,8 +81,8 @@ test('rollout watch without a name shows the only one, and ends with it', async 
 test('rollout watch of several is their list, until all have ended', async () => {
   const text = readFileSync(config, 'utf8');
   writeFileSync(config, text + text.replace('\nservices:\n', '').replace('reviews:', 'ratings:').replace('4s', '1s'));
-  while (!(await serin(['rollout', 'list', '--state', state])).out.includes('ratings')) await sleep(50);
-  await serin(['rollout', 'start', 'reviews', '--state', state]);
+  while (!(await serinHere(['rollout', 'list', '--state', state])).out.includes('ratings')) await sleep(50);
+  await serinHere(['rollout', 'start', 'reviews', '--state', state]);
   const piped = serin(['rollout', 'watch', '--state', state]);
   const drawn = serinInTerminal(['rollout', 'watch', '--state', state], { columns: 200 });
   const { out } = await piped;
@@ -96,7 +97,7 @@ describe('serin get -w', () => {
   test('in a terminal draws its table over, and waits for a Serin that is gone', async () => {
     const session = serinInTerminal(['get', 'rollouts', '-w', '--state', state]);
     await session.until(/Healthy/);
-    await serin(['rollout', 'start', 'reviews', '--state', state]);
+    await serinHere(['rollout', 'start', 'reviews', '--state', state]);
     await session.until(/Paused/);
     await daemon.end();
     await session.until(/cannot reach serin at .*Trying again/);
@@ -113,7 +114,7 @@ describe('serin get -w', () => {
   ])('in a pipe adds what has changed, and ends when Serin is gone: %j', async (more, expected) => {
     const watching = new SerinProcess(['get', 'rollouts', '-w', '--state', state, ...more]);
     await watching.printed(/Healthy/);
-    await serin(['rollout', 'start', 'reviews', '--state', state]);
+    await serinHere(['rollout', 'start', 'reviews', '--state', state]);
     await watching.printed(/Paused/);
     await daemon.end();
     const { code, out, err } = await watching.finished;

@@ -64,13 +64,13 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Waits for something another process does, which no event tells of. @throws Error with `what` after 10 s */
+/** Waits for something another process does, which no event tells of. @throws Error with `what` after 30 s */
 export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 1500; tries++) {
     if (await holds()) return;
     await sleep(20);
   }
-  throw new Error(`waited 10 s in vain: ${what}`);
+  throw new Error(`waited 30 s in vain: ${what}`);
 }
 
 /** The numbers in a file, once there is one. */

@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { octets, pieces, shown } from './bytes.ts';
 import type { Bytes, Cut } from './bytes.ts';
 
-const HANG_MS = 8000;
+const HANG_MS = 30_000;
 
 interface Waiter {
   readonly isMet: () => boolean;

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '../..');
 export const MAIN = join(ROOT, 'src/cli/main.ts');
 
+/** Of what a user has no more than this, but for compiled code that was kept (vitest.config.ts). */
+export const ENVIRONMENT = { PATH: process.env['PATH'], HOME: '/nonexistent', NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] };
+
 export interface Finished {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -30,7 +33,7 @@ export class SerinProcess {
   constructor(args: readonly string[], { env = {}, command = [process.execPath, MAIN] }: StartOptions = {}) {
     const [program = '', ...first] = command;
     this.child = spawn(program, [...first, ...args], {
-      env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...env },
+      env: { ...ENVIRONMENT, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(() => (this.out += text)));

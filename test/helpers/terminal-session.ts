@@ -1,7 +1,7 @@
 /** A program on a real pseudo-terminal, which `script` (util-linux) makes: what it writes, and what is typed. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MAIN } from './serin-process.ts';
+import { ENVIRONMENT, MAIN } from './serin-process.ts';
 
 export interface TerminalOptions {
   readonly columns?: number;
@@ -17,7 +17,7 @@ export class TerminalSession {
   /** @param command For `sh`. */
   constructor(command: string, { columns = 80, env = {} }: TerminalOptions = {}) {
     this.#child = spawn('script', ['-qec', `stty cols ${columns} rows 30; ${command}`, '/dev/null'], {
-      env: { PATH: process.env['PATH'], HOME: '/nonexistent', TERM: 'xterm', SHELL: '/bin/sh', ...env },
+      env: { ...ENVIRONMENT, TERM: 'xterm', SHELL: '/bin/sh', ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#child.stdout?.setEncoding('utf8').on('data', (piece: string) => (this.text += piece));

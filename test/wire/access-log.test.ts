@@ -77,7 +77,7 @@ describe('how a request ended', () => {
     ['no route', {}, GET.replace('Host: a', 'Host: b'), 404, 'NR', 'route_not_found'],
     ['no answer that is one', { script: answering('SSH\r\n') }, GET, 502, 'UPE', 'upstream_reset_before_response_started{protocol_error}'],
     ['broken off', { script: (side) => side.close() }, GET, 502, 'UC', 'upstream_reset_before_response_started{connection_termination}'],
-    ['no time left', { script: () => undefined, action: { timeoutMs: 20 } }, GET, 504, 'UT', 'response_timeout'],
+    ['no time left', { script: () => undefined, action: { timeoutMs: 200 } }, GET, 504, 'UT', 'response_timeout'],
     ['no such method', {}, GET.replace('GET', 'TRACE'), 405, '-', 'method_not_allowed'],
   ])('%s', async (_what, options, request, status, flags, details) => {
     const log = await logged(status === 404 ? { table: oneHost } : options);

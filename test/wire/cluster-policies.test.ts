@@ -16,7 +16,7 @@ const OUTLIERS = {
   consecutiveLocalFailures: 0,
   errorStatuses: [],
   intervalMs: 50,
-  baseEjectionMs: 100,
+  baseEjectionMs: 700,
   maxEjectionPercent: 100,
   minHealthPercent: 0,
 };
@@ -148,7 +148,6 @@ describe('limits', () => {
         if (status === 200) return;
       }
     })();
-    await expect.poll(() => statuses.length).toBeGreaterThanOrEqual(0);
     letGo();
     expect((await first.response()).status).toBe(200);
     await waiting;

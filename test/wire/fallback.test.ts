@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { explain, formatExplanation } from '../../src/routing/explain.ts';
 import type { ForwardAction, RetryPolicy, RoutingTable } from '../../src/routing/table.ts';
 import { http2Ask, http2Client } from '../helpers/http2-client.ts';
+import { NOBODYS_PORT } from '../helpers/free-port.ts';
 import { OK, RawUpstream, answering } from '../helpers/raw-upstream.ts';
 import type { UpstreamScript, UpstreamSide } from '../helpers/raw-upstream.ts';
 import { values } from '../helpers/reference-message.ts';
@@ -90,9 +91,7 @@ describe('stable answers in the place of a canary', () => {
   });
 
   test('that cannot be connected to, or has no endpoint', async () => {
-    const gone = await RawUpstream.start();
-    gone.close();
-    for (const ports of [[gone.port], []]) {
+    for (const ports of [[NOBODYS_PORT], []]) {
       const started = await rig({ table: (port) => released(port, ports) });
       const answer = await (await started.client()).ask(GET);
       expect([answer.status, values(answer, 'x-serin-fallback')]).toEqual([200, ['stable']]);

@@ -113,9 +113,10 @@ describe('with timeouts and retries', () => {
   });
 
   test('each attempt is drawn anew, so retries make up for some', async () => {
-    const started = await faulty({ abort: { perMillion: 500_000, status: 503 } }, { retry: { ...RETRY, attempts: 20 } });
+    // None of 40 is aborted at first, or one of them 41 times in a row, once in 10^10 runs.
+    const started = await faulty({ abort: { perMillion: 500_000, status: 503 } }, { retry: { ...RETRY, attempts: 40 } });
     const client = await started.client();
-    for (let index = 0; index < 10; index++) expect((await client.ask(GET)).status).toBe(200);
+    for (let index = 0; index < 40; index++) expect((await client.ask(GET)).status).toBe(200);
     expect(started.proxy.stats.totals(NAME).retries).toBeGreaterThan(0);
   });
 
@@ -142,8 +143,8 @@ describe('with timeouts and retries', () => {
     expect((await (await aborting.client()).ask(GET)).status).toBe(503);
     expect(aborting.proxy.stats.totals(NAME).retries).toBe(0);
     const delaying = await faulty(
-      { delay: { perMillion: ALL, ms: 200 }, isBeforeRouter: true },
-      { timeoutMs: 100, retry: { ...RETRY, perTryTimeoutMs: 50 } },
+      { delay: { perMillion: ALL, ms: 700 }, isBeforeRouter: true },
+      { timeoutMs: 600, retry: { ...RETRY, perTryTimeoutMs: 500 } },
     );
     expect((await (await delaying.client()).ask(GET)).status).toBe(200);
   });

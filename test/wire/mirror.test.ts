@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Mirror } from '../../src/routing/table.ts';
 import type { ClusterTotals } from '../../src/telemetry/cluster-totals.ts';
+import { NOBODYS_PORT } from '../helpers/free-port.ts';
 import { OK, RawUpstream, answering } from '../helpers/raw-upstream.ts';
 import type { UpstreamScript } from '../helpers/raw-upstream.ts';
 import { values } from '../helpers/reference-message.ts';
@@ -195,9 +196,7 @@ describe('whatever a mirror does, the request is answered', () => {
     (await copies(started, count)).flags.map(({ flag, status }) => [flag, status]);
 
   test('it is down', async () => {
-    const gone = await upstream();
-    gone.close();
-    const started = await mirrored(gone.port);
+    const started = await mirrored(NOBODYS_PORT);
     expect((await (await started.client()).ask(GET)).status).toBe(200);
     expect(await flags(started)).toEqual([['UF', 0]]);
   });
@@ -235,7 +234,7 @@ describe('whatever a mirror does, the request is answered', () => {
     const mirrors = [{ cluster: 1, perMillion: 1_000_000, marksHost: true }];
     const started = await rig({
       table: (main) =>
-        table([hosts(['*'], [route('/', forward({ mirrors, timeoutMs: 60 }))])], [cluster(main), cluster(mirror.port, { name: MIRROR })]),
+        table([hosts(['*'], [route('/', forward({ mirrors, timeoutMs: 500 }))])], [cluster(main), cluster(mirror.port, { name: MIRROR })]),
     });
     const client = await started.client();
     for (let index = 0; index < 20; index++) expect((await client.ask(GET)).status).toBe(200);

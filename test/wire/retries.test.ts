@@ -2,6 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ForwardAction, RetryPolicy } from '../../src/routing/table.ts';
 import type { ClusterTotals } from '../../src/telemetry/cluster-totals.ts';
+import { NOBODYS_PORT } from '../helpers/free-port.ts';
 import { OK, RawUpstream, answering } from '../helpers/raw-upstream.ts';
 import type { UpstreamScript, UpstreamSide } from '../helpers/raw-upstream.ts';
 import { values } from '../helpers/reference-message.ts';
@@ -88,7 +89,7 @@ describe('an idempotent request is tried again', () => {
       { on: ['reset'] },
     ],
     ['after an answer that is none', (side) => side.write('SSH-2.0-x\r\n'), { on: ['gateway-error'] }],
-    ['after its own time', nothing, { on: ['5xx'], perTryTimeoutMs: 30 }],
+    ['after its own time', nothing, { on: ['5xx'], perTryTimeoutMs: 300 }],
     [
       'after a gRPC status',
       (side) => side.write('HTTP/1.1 200 OK\r\ngrpc-status: 14\r\nContent-Length: 0\r\n\r\n'),
@@ -135,10 +136,8 @@ describe('it is given up', () => {
   });
 
   test('at once with attempts 0, also where Serin would try by itself', async () => {
-    const gone = await other();
-    gone.close();
     const started = await rig({
-      table: (port) => table([hosts(['*'], [route('/', forward({ retry: retry({ attempts: 0 }) }))])], [cluster([gone.port, port])]),
+      table: (port) => table([hosts(['*'], [route('/', forward({ retry: retry({ attempts: 0 }) }))])], [cluster([NOBODYS_PORT, port])]),
     });
     const client = await started.client();
     const statuses = [(await client.ask(GET)).status, (await client.ask(GET)).status];
@@ -146,7 +145,7 @@ describe('it is given up', () => {
   });
 
   test('at the route’s timeout, whatever attempts are left: 504', async () => {
-    const started = await retrying(failing(99, nothing), { attempts: 99, perTryTimeoutMs: 40 }, { timeoutMs: 150 });
+    const started = await retrying(failing(99, nothing), { attempts: 99, perTryTimeoutMs: 40 }, { timeoutMs: 800 });
     const answer = await (await started.client()).ask(GET);
     expect(answer.status).toBe(504);
     expect(started.upstream.requests.length).toBeGreaterThan(1);
@@ -154,7 +153,7 @@ describe('it is given up', () => {
   });
 
   test('each in its own time, until none is left: 504', async () => {
-    const started = await retrying(failing(99, nothing), { attempts: 1, perTryTimeoutMs: 40, on: ['reset'] });
+    const started = await retrying(failing(99, nothing), { attempts: 1, perTryTimeoutMs: 300, on: ['reset'] });
     expect((await (await started.client()).ask(GET)).status).toBe(504);
     expect(started.upstream.requests).toHaveLength(2);
   });
@@ -196,7 +195,7 @@ describe('what is not idempotent', () => {
     ['a broken connection', breakOff, 502],
     ['its own time', nothing, 504],
   ])('is not sent again after %s', async (_what, fail, status) => {
-    const started = await retrying(failing(1, fail), { perTryTimeoutMs: 40 });
+    const started = await retrying(failing(1, fail), { perTryTimeoutMs: 300 });
     expect((await (await started.client()).ask(POST)).status).toBe(status);
     expect(started.upstream.requests).toHaveLength(1);
   });
@@ -208,11 +207,9 @@ describe('what is not idempotent', () => {
   });
 
   test('is sent to another endpoint where the first could not be connected to', async () => {
-    const gone = await other();
-    gone.close();
     const started = await rig({
       table: (port) =>
-        table([hosts(['*'], [route('/', forward({ retry: retry({ on: ['connect-failure'] }) }))])], [cluster([gone.port, port])]),
+        table([hosts(['*'], [route('/', forward({ retry: retry({ on: ['connect-failure'] }) }))])], [cluster([NOBODYS_PORT, port])]),
     });
     const client = await started.client();
     for (let index = 0; index < 4; index++) expect((await client.ask(POST)).status).toBe(200);
@@ -285,7 +282,7 @@ describe('where to', () => {
 });
 
 describe('the budget', () => {
-  test('an upstream that fails everything gets at most a fifth more', async () => {
+  test('of what is in flight at an upstream that fails everything a fifth are retries at most', async () => {
     const started = await rig({
       script: answering(BUSY),
       action: { retry: retry({ attempts: 3, backoffMs: 25 }) },
@@ -300,17 +297,16 @@ describe('the budget', () => {
     );
     const { retries, retriesRefused } = totals(started);
     expect(started.upstream.requests.length).toBe(clients.length * rounds + retries);
-    expect(retries).toBeLessThanOrEqual(0.2 * clients.length * rounds);
+    // A fifth of all is a quarter of the others.
+    expect(retries).toBeLessThanOrEqual(0.25 * clients.length * rounds);
     expect(retriesRefused).toBeGreaterThan(0);
   });
 
   test('is not for connections that could not be made: another endpoint is no load; but the number of attempts holds', async () => {
-    const gone = await RawUpstream.start();
-    gone.close();
     const asked = async (attempts: number): Promise<number[]> => {
       const action = forward({ retry: retry({ attempts, on: ['connect-failure'] }) });
       const limited = { retryLimit: { percent: 0, atLeast: 0 } };
-      const started = await rig({ table: (port) => table([hosts(['*'], [route('/', action)])], [cluster([gone.port, port], limited)]) });
+      const started = await rig({ table: (port) => table([hosts(['*'], [route('/', action)])], [cluster([NOBODYS_PORT, port], limited)]) });
       const client = await started.client();
       return [(await client.ask(GET)).status, (await client.ask(GET)).status].toSorted((a, b) => a - b);
     };

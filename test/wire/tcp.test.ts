@@ -11,6 +11,7 @@ import { createProxy, type Proxy } from '../../src/proxy/proxy.ts';
 import type { Cluster, Listener, TcpMatch, TcpRoute, TlsSite } from '../../src/routing/table.ts';
 import { outlierKey } from '../../src/telemetry/outlier-board.ts';
 import { authority, type Authority, type Issued } from '../helpers/certificates.ts';
+import { NOBODYS_PORT } from '../helpers/free-port.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { RawUpstream, type UpstreamScript } from '../helpers/raw-upstream.ts';
 import { cluster } from '../helpers/tables.ts';
@@ -74,16 +75,6 @@ async function clientOf({ port }: Running): Promise<RawClient> {
   const client = await RawClient.connect(port);
   onTestFinished(() => client.close());
   return client;
-}
-
-/** A port nobody listens on. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen({ port: 0, host: '127.0.0.1' });
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 const named = (name: string, port: number, changes: Partial<Cluster> = {}): Cluster => cluster(port, { ...changes, name });
@@ -190,7 +181,6 @@ describe('plain TCP', () => {
   });
 
   test('an endpoint that cannot be connected to is replaced, and ejected when it keeps failing', async () => {
-    const dead = await closedPort();
     const upstream = await upstreamOf((side) => side.write('alive'));
     const outlierDetection = {
       consecutive5xxErrors: 2,
@@ -203,17 +193,20 @@ describe('plain TCP', () => {
       maxEjectionPercent: 100,
       minHealthPercent: 0,
     };
-    const running = await serve({ tcp: [tcpRoute([[0, 1]])] }, [cluster([dead, upstream.port], { outlierDetection })]);
+    const running = await serve({ tcp: [tcpRoute([[0, 1]])] }, [cluster([NOBODYS_PORT, upstream.port], { outlierDetection })]);
     for (let count = 0; count < 6; count++) {
       const client = await clientOf(running);
       await client.until(() => client.text === 'alive', 'the other endpoint');
     }
     const rowOf = (port: number) => running.proxy.outliers.find(outlierKey(cluster(1).name, '127.0.0.1', port));
-    expect([dead, upstream.port].map((port) => rowOf(port)).map((row) => row !== undefined && isEjected(row))).toEqual([true, false]);
+    expect([NOBODYS_PORT, upstream.port].map((port) => rowOf(port)).map((row) => row !== undefined && isEjected(row))).toEqual([
+      true,
+      false,
+    ]);
   });
 
   test('with nobody to connect to it is closed, and counted', async () => {
-    const running = await serve({ tcp: [tcpRoute([[0, 1]])] }, [cluster(await closedPort())]);
+    const running = await serve({ tcp: [tcpRoute([[0, 1]])] }, [cluster(NOBODYS_PORT)]);
     const client = await clientOf(running);
     await client.until(() => client.isEnded || client.isClosed, 'the end');
     expect(running.proxy.stats.totals(cluster(1).name).tcp).toMatchObject({ opened: 0, refused: 1 });
@@ -240,7 +233,7 @@ describe('plain TCP', () => {
       await side.until(() => side.text === 'last words', 'what the client says');
       side.write('!');
     });
-    const running = await serve({ tcp: [tcpRoute([[0, 1]])] }, [cluster(upstream.port, { tunnelIdleMs: 300 })]);
+    const running = await serve({ tcp: [tcpRoute([[0, 1]])] }, [cluster(upstream.port, { tunnelIdleMs: 600 })]);
     const client = await clientOf(running);
     await client.until(() => client.text === 'in', 'the connection');
     const drained = running.proxy.drain(8000);

@@ -25,7 +25,7 @@ test('names the port of a wanted range that is taken', async () => {
 });
 
 test('takes ten free ports in a row', async () => {
-  const { base, gateway, mesh, admin } = await freePorts(24_080);
+  const { base, gateway, mesh, admin } = await freePorts(14_080);
   expect([gateway, mesh, admin]).toEqual([base + 7, base + 8, base + 9]);
   for (let port = base; port < base + 10; port++) {
     const server = createServer().listen(port, '127.0.0.1');

@@ -189,13 +189,13 @@ export const POLICIES: readonly ContractCase[] = [
     title: 'a trusted peer sets times',
     isTrusted: true,
     config: rules(
-      `match: [{ uri: { prefix: /hasty } }], ${to('v1')}, timeout: 100ms`,
+      `match: [{ uri: { prefix: /hasty } }], ${to('v1')}, timeout: 250ms`,
       `match: [{ uri: { prefix: /policy } }], ${to('v1')}, retries: { attempts: 1, retryOn: 5xx, backoff: 1ms }`,
       to('v1'),
     ),
     requests: [
-      { ask: 'reviews/', with: ['x-do: slow', 'x-envoy-upstream-rq-timeout-ms: 100'], gets: 504, reached: { v1: 1 } },
-      { ask: 'reviews/', with: ['x-do: slow', 'x-envoy-upstream-rq-per-try-timeout-ms: 100'], gets: 504, reached: { v1: 1 } },
+      { ask: 'reviews/', with: ['x-do: slow', 'x-envoy-upstream-rq-timeout-ms: 250'], gets: 504, reached: { v1: 1 } },
+      { ask: 'reviews/', with: ['x-do: slow', 'x-envoy-upstream-rq-per-try-timeout-ms: 250'], gets: 504, reached: { v1: 1 } },
       {
         ask: 'reviews/hasty',
         with: ['x-do: slow', 'x-envoy-upstream-rq-timeout-ms: 15000'],
@@ -204,13 +204,13 @@ export const POLICIES: readonly ContractCase[] = [
       },
       {
         ask: 'reviews/policy',
-        with: ['x-do: slow', 'x-envoy-upstream-rq-per-try-timeout-ms: 100', 'x-envoy-upstream-rq-timeout-ms: 15000'],
+        with: ['x-do: slow', 'x-envoy-upstream-rq-per-try-timeout-ms: 250', 'x-envoy-upstream-rq-timeout-ms: 15000'],
         gets: 504,
         reached: { v1: 2 },
       },
       {
         ask: 'reviews/',
-        with: ['x-do: slow', 'x-envoy-upstream-rq-timeout-ms: 100', 'x-envoy-upstream-rq-timeout-alt-response: 1'],
+        with: ['x-do: slow', 'x-envoy-upstream-rq-timeout-ms: 250', 'x-envoy-upstream-rq-timeout-alt-response: 1'],
         gets: 204,
       },
     ],
