@@ -1,12 +1,14 @@
 /** The dashboard in a real browser, on a real Serin that carries real traffic to real upstreams. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { freePorts } from '../../examples/bookinfo/demo/ports.ts';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { MAIN, SerinProcess } from '../helpers/serin-process.ts';
 import { close, listen } from '../helpers/upstream.ts';
 import { accessibilityProblems, CHROMIUM, expectNoComplaints, HAS_CHROMIUM, launch, open, type Watched } from './browser.ts';
@@ -52,9 +54,10 @@ describe.skipIf(!HAS_CHROMIUM)('dashboard', { timeout: 120_000 }, () => {
     }
     write('services.yaml', services());
     write('rollout.yaml', rollout('v2'));
-    serin = await new SerinProcess(args('127.0.0.1:0')).ready();
-    const { host, port } = serin.address('admin');
-    admin = `http://${host}:${port}`;
+    // Not one the kernel chooses: it would be anybody's while Serin is away.
+    const address = `127.0.0.1:${(await freePorts(22_080)).admin}`;
+    admin = `http://${address}`;
+    serin = await new SerinProcess(args(address)).ready();
     token = readFileSync(join(directory, 'state/token'), 'utf8').trim();
     stopTraffic = startTraffic(serin.address('mesh'), 'reviews', 200);
     browser = await launch();
@@ -77,9 +80,7 @@ describe.skipIf(!HAS_CHROMIUM)('dashboard', { timeout: 120_000 }, () => {
   });
 
   function write(file: string, text: string): void {
-    const path = join(directory, 'config', file);
-    writeFileSync(`${path}.new`, text);
-    renameSync(`${path}.new`, path);
+    replaceFile(join(directory, 'config', file), text);
   }
 
   function services(): string {

@@ -83,7 +83,7 @@ describe('docs/adopt.md', () => {
         expect(output.split('\n')).toEqual(expect.arrayContaining([...shown]));
         await checks[block.marks.get('check') ?? '']?.(output);
       },
-      60_000,
+      120_000,
     );
   });
 });

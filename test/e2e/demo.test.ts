@@ -1,12 +1,13 @@
 /** `npm run demo`, as a user meets it: it comes up, tells where everything is, traffic splits, and stopping it leaves nothing behind. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { freePorts, type DemoPorts } from '../../examples/bookinfo/demo/ports.ts';
 import { ROOT } from '../helpers/moved-clone.ts';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { ShellSession } from '../helpers/shell-session.ts';
 
 /** Rejects, with what was printed, when the program ends otherwise than with 0. */
@@ -103,8 +104,8 @@ test('runs Bookinfo behind Serin until it is told to stop, and leaves nothing be
   const yaml = (await demo.printed(YAML)).groups?.['yaml'] ?? '';
   const state = /export SERIN_STATE=(?<state>\S+)/.exec(demo.output)?.groups?.['state'] ?? '';
 
-  // 100 requests miss the 10 % version once in 38,000 runs.
-  expect(await versionsFor(page, undefined, 100)).toEqual(new Set(['v1', 'v2']));
+  // 200 requests miss the 10 % version once in 1.4 billion runs.
+  expect(await versionsFor(page, undefined, 200)).toEqual(new Set(['v1', 'v2']));
   expect(await versionsFor(page, 'jason', 20)).toEqual(new Set(['v2']));
 
   // Of the things to try the third.
@@ -112,15 +113,14 @@ test('runs Bookinfo behind Serin until it is told to stop, and leaves nothing be
   expect(await versionsFor(page, undefined, 20)).toEqual(new Set(['v3']));
   expect(await versionsFor(page, 'jason', 5)).toEqual(new Set(['v2']));
 
-  const tally = await demo.printed(/last 30 s .*\n/);
-  expect(tally[0]).toMatch(/v1 \d+ %/);
+  const tally = await demo.printed(/last 30 s .*v1 \d+ %.*\n/);
   expect(tally[0]).not.toContain('failed');
 
   demo.process.kill('SIGINT');
   expect(await demo.exited).toBe(0);
   expect(await listeningPorts(ports)).toEqual([]);
   await expect(access(join(yaml, '..'))).rejects.toThrow('ENOENT');
-}, 60_000);
+}, 120_000);
 
 test('takes a change of the copied file while the traffic runs', async () => {
   const ports = await freePorts(15_080);
@@ -128,10 +128,10 @@ test('takes a change of the copied file while the traffic runs', async () => {
   await demo.printed(READY);
   const page = (await demo.printed(PAGE)).groups?.['page'] ?? '';
   const yaml = (await demo.printed(YAML)).groups?.['yaml'] ?? '';
-  await writeFile(yaml, (await readFile(yaml, 'utf8')).replace('{ v1: 90, v2: 10 }', '{ v3: 100 }'));
+  replaceFile(yaml, (await readFile(yaml, 'utf8')).replace('{ v1: 90, v2: 10 }', '{ v3: 100 }'));
   await expect.poll(() => versionsFor(page, undefined, 1), { timeout: 20_000 }).toEqual(new Set(['v3']));
   expect(await versionsFor(page, undefined, 30)).toEqual(new Set(['v3']));
-}, 60_000);
+}, 120_000);
 
 test('reports what died, stops the rest and ends with 1', async () => {
   const ports = await freePorts(16_080);
@@ -143,7 +143,7 @@ test('reports what died, stops the rest and ends with 1', async () => {
   expect(await demo.exited).toBe(1);
   expect(demo.output).toMatch(/reviews v3 was ended by SIGKILL[\s\S]*reviews v3 listens on/);
   expect(await listeningPorts(ports)).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 test('names the port that is taken', async () => {
   const ports = await freePorts(17_080);
@@ -152,7 +152,7 @@ test('names the port that is taken', async () => {
   const second = startDemo('--port-base', String(ports.base));
   expect(await second.exited).toBe(1);
   expect(second.output).toContain(`port ${ports.base} is in use`);
-}, 60_000);
+}, 120_000);
 
 test('releases v3, which is promoted, and v4, which is taken back, by the commands it prints', { timeout: 240_000 }, async () => {
   const ports = await freePorts(18_080);
@@ -160,7 +160,7 @@ test('releases v3, which is promoted, and v4, which is taken back, by the comman
   await demo.printed(READY);
   const rolloutYaml = (await demo.printed(/^ +(?<file>\S+rollout\.yaml)$/m)).groups?.['file'] ?? '';
   // The same release with less patience between its steps, and twice the readers.
-  await writeFile(rolloutYaml, (await readFile(rolloutYaml, 'utf8')).replaceAll(/atLeast: \d+s/g, 'atLeast: 3s').replace('15s', '1s'));
+  replaceFile(rolloutYaml, (await readFile(rolloutYaml, 'utf8')).replaceAll(/atLeast: \d+s/g, 'atLeast: 3s').replace('15s', '1s'));
   await demo.printed(/serin \| .*configuration changed/);
   const setUp = (await demo.printed(/^ +cd (?:.*\n)+? +serin\(\) .*$/m))[0];
   const shell = new ShellSession({ cwd: '/', env: process.env });
@@ -199,7 +199,7 @@ test('killed, it leaves no process behind', async () => {
   await expect.poll(() => listeningPorts(ports), { timeout: 20_000 }).toEqual([]);
   const directory = join((await demo.printed(YAML)).groups?.['yaml'] ?? '/nowhere/none', '..');
   await rm(directory, { recursive: true });
-}, 60_000);
+}, 120_000);
 
 test.each([
   [['--port-base', 'http'], 'expected a port from 1 to 65526, found "http"'],

@@ -16,7 +16,7 @@ describe('what is not there', () => {
     await shop.until(process, ({ message }) => message.includes('there is no Service "shop-v9"'));
     await shop.expectShares(process, { 'shop-v1': 0.6, other: 0.4 });
     shop.save({ rollout: steps('{ setWeight: 100 }') });
-    await shop.until(process, ({ phase }) => phase === 'Healthy');
+    await shop.until(process, ({ outcome }) => outcome === 'promoted');
   });
 });
 

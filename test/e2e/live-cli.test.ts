@@ -1,11 +1,12 @@
 /** `serin status`, `top` and `logs` of a running Serin that carries requests: in a pipe, as JSON, and in a terminal. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LiveUpdate } from '../../src/admin/live-types.ts';
 import { writeProgram } from '../helpers/process-program.ts';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { type Finished, serin, SerinProcess } from '../helpers/serin-process.ts';
 import { Terminal } from '../helpers/terminal.ts';
 import { serinInTerminal } from '../helpers/terminal-session.ts';
@@ -34,7 +35,7 @@ beforeAll(async () => {
   [config, state] = [join(directory, 'serin.yaml'), join(directory, 'state')];
   writeProgram(directory);
   upstream = await startUpstream('v2');
-  writeFileSync(config, files());
+  replaceFile(config, files());
   daemon = new SerinProcess(['up', '-f', config, '--state', state, '--mesh', '127.0.0.1:0', '--admin', '127.0.0.1:0'], {
     env: { PATH: `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}` },
   });
@@ -88,7 +89,7 @@ test('status is a page; exit 1 and a sentence when something is wrong', async ()
 
   const session = serinInTerminal(['status', '-w', '--state', state], { columns: 160 });
   await session.until(/all is well/);
-  writeFileSync(config, 'services: { reviews: 1 }\n');
+  replaceFile(config, 'services: { reviews: 1 }\n');
   await session.until(/1 wrong[\s\S]*are not in force: \d+ error/);
   session.type('\u0003');
   await session.finished;
@@ -99,7 +100,7 @@ test('status is a page; exit 1 and a sentence when something is wrong', async ()
     configuration: { reload: { successful: false } },
     problems: [expect.any(String)],
   });
-  writeFileSync(config, files());
+  replaceFile(config, files());
   while ((await cli('status')).code !== 0) await sleep(50);
 });
 
@@ -115,7 +116,7 @@ test('logs of a version, and what it goes on to print', async () => {
 
   const following = new SerinProcess(['logs', 'reviews-v1', '-f', '-o', 'json', '--state', state]);
   await following.printed(/^\{"text":".*"\}$/m);
-  writeFileSync(config, files().replace('NAME: one', 'NAME: two'));
+  replaceFile(config, files().replace('NAME: one', 'NAME: two'));
   await following.printed(/SIGTERM/);
   following.signal('SIGINT');
   expect((await following.finished).signal).toBe('SIGINT');

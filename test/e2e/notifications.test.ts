@@ -1,11 +1,12 @@
 /** Notifications of a real Serin to real receivers: one that fails first, one that never answers. */
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { serin, SerinProcess } from '../helpers/serin-process.ts';
 import { startUpstream, type Upstream } from '../helpers/upstream.ts';
 
@@ -44,7 +45,7 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'serin-notifications-'));
   state = join(directory, 'state');
   config = join(directory, 'config.yaml');
-  writeFileSync(config, files());
+  replaceFile(config, files());
   daemon = new SerinProcess(['up', '-f', config, '--state', state, '--mesh', '127.0.0.1:0', '--admin', '127.0.0.1:0'], {
     env: { HOOK_SECRET: 's3cret', CHAT_URL: `http://127.0.0.1:${port}/chat` },
   });
@@ -136,7 +137,7 @@ test('a release is told from start to end, in order, signed, and again to a rece
 
 test('a configuration that is refused, and the one that puts it right; what an answer says is final is not tried again', async () => {
   statuses = [400];
-  writeFileSync(config, files().replace('stable: v1', 'stabel: v1'));
+  replaceFile(config, files().replace('stable: v1', 'stabel: v1'));
   await until(() => events().length === 1);
   expect(JSON.parse(at('/json')[0]?.body ?? '')).toMatchObject({
     event: 'configurationRefused',
@@ -144,7 +145,7 @@ test('a configuration that is refused, and the one that puts it right; what an a
     summary: expect.stringMatching(/config\.yaml:6:.*stable is required/) as string,
   });
   await daemon.logged(/notification is given up: the receiver answered 400/);
-  writeFileSync(config, files());
+  replaceFile(config, files());
   await until(() => events().length === 2);
   expect(events()).toEqual(['configurationRefused', 'configurationAccepted']);
   expect(at('/json')).toHaveLength(2);

@@ -1,12 +1,14 @@
 /** Releases judged by a real Prometheus server (SERIN_PROMETHEUS: its program), which scrapes what the versions say of themselves and Serin itself. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { untilRollout } from '../helpers/admin-api.ts';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { serin, SerinProcess } from '../helpers/serin-process.ts';
 import { close, listen, startUpstream, tally, type Upstream } from '../helpers/upstream.ts';
 
@@ -48,24 +50,30 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  await close(server);
-  return port;
-}
-
 const Found = z.looseObject({ data: z.looseObject({ result: z.array(z.unknown()) }) });
+
+/** Host and port, as its log says them. */
+function listensOn({ stderr }: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let log = '';
+    stderr?.setEncoding('utf8').on('data', (text: string) => {
+      log += text;
+      const address = /"Listening on".* address=(?<address>\S+)/.exec(log)?.groups?.['address'];
+      if (address !== undefined) resolve(address);
+    });
+    stderr?.on('end', () => reject(new Error(`Prometheus has ended:\n${log}`)));
+  });
+}
 
 /** @returns Its address, once it has scraped `targets`. */
 async function prometheus(targets: readonly string[]): Promise<string> {
-  const port = await freePort();
   const config = join(directory, 'prometheus.yml');
   const jobs = targets.map((target, index) => `  - { job_name: job${index}, static_configs: [{ targets: ["${target}"] }] }\n`);
   writeFileSync(config, `global: { scrape_interval: 1s, scrape_timeout: 1s }\nscrape_configs:\n${jobs.join('')}`);
-  const words = [`--config.file=${config}`, `--storage.tsdb.path=${join(directory, 'data')}`, `--web.listen-address=127.0.0.1:${port}`];
-  servers.push(spawn(PROGRAM ?? '', words, { stdio: 'ignore' }));
-  const address = `http://127.0.0.1:${port}`;
+  const words = [`--config.file=${config}`, `--storage.tsdb.path=${join(directory, 'data')}`, '--web.listen-address=127.0.0.1:0'];
+  const server = spawn(PROGRAM ?? '', words, { stdio: ['ignore', 'ignore', 'pipe'] });
+  servers.push(server);
+  const address = `http://${await listensOn(server)}`;
   for (;;) {
     try {
       const answer = await fetch(`${address}/api/v1/query?query=up==1`);
@@ -79,7 +87,7 @@ async function prometheus(targets: readonly string[]): Promise<string> {
 }
 
 function save(metrics: string, templates = ''): void {
-  writeFileSync(
+  replaceFile(
     join(directory, 'serin.yaml'),
     `
 services:
@@ -119,25 +127,14 @@ const Status = z.looseObject({
 });
 type Status = z.infer<typeof Status>;
 
-async function until(process: SerinProcess, holds: (status: Status) => boolean): Promise<Status> {
-  const { host, port } = process.address('admin');
-  const token = readFileSync(join(state, 'token'), 'utf8').trim();
-  for (;;) {
-    const response = await fetch(`http://${host}:${port}/api/v1/rollouts/default/reviews`, {
-      headers: { authorization: `Bearer ${token}` },
-    });
-    const { status } = z.object({ status: Status }).parse(await response.json());
-    if (holds(status)) return status;
-    await sleep(50);
-  }
-}
+const until = (process: SerinProcess, holds: (status: Status) => boolean): Promise<Status> => untilRollout(process, state, Status, holds);
 
 const rollout = async (verb: string): Promise<void> => {
   const { code, err } = await serin(['rollout', verb, 'reviews', '--state', state]);
   expect(`${code} ${err}`).toBe('0 ');
 };
 
-describe.skipIf(PROGRAM === undefined)('a real Prometheus (SERIN_PROMETHEUS)', () => {
+describe.skipIf(PROGRAM === undefined)('a real Prometheus (SERIN_PROMETHEUS)', { timeout: 120_000 }, () => {
   test('a guard lets a release pass, and takes the next one back when what it watches grows', async () => {
     lagSeconds = 2;
     const address = await prometheus([`127.0.0.1:${exporterPort}`]);
@@ -176,7 +173,7 @@ spec:
     await tally(process.address('mesh'), 50, { headers: { host: 'reviews' } });
     await rollout('promote');
     await until(process, ({ phase }) => phase === 'Healthy');
-  }, 60_000);
+  });
 
   test('what Serin counts itself, scraped from it; and what is no number holds the release', async () => {
     save('');
@@ -213,5 +210,5 @@ spec:
     expect(metrics.find(({ name }) => name === 'empty')?.message).toBe('the answer is empty');
     expect(metrics.find(({ name }) => name === 'range')?.message).toContain('a range of values');
     expect(metrics.find(({ name }) => name === 'broken')?.message).toContain('Prometheus says bad_data');
-  }, 60_000);
+  });
 });

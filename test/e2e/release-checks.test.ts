@@ -1,12 +1,13 @@
 /** Releases that metrics and webhooks decide on, in a running Serin that is killed at bad moments. */
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { untilRollout } from '../helpers/admin-api.ts';
 import { type Finished, serin, SerinProcess } from '../helpers/serin-process.ts';
 import { close, listen, startUpstream, tally, type Upstream } from '../helpers/upstream.ts';
 
@@ -94,6 +95,7 @@ async function kill(process: SerinProcess): Promise<void> {
 const Status = z.looseObject({
   phase: z.string(),
   message: z.string(),
+  currentStepIndex: z.number().optional(),
   metrics: z
     .array(z.looseObject({ name: z.string(), phase: z.string(), count: z.number(), measurements: z.array(z.unknown()) }))
     .optional(),
@@ -104,23 +106,7 @@ type Status = z.infer<typeof Status>;
 
 const cli = (...args: string[]): Promise<Finished> => serin([...args, '--state', state]);
 
-async function status(process: SerinProcess): Promise<Status> {
-  const { host, port: adminPort } = process.address('admin');
-  const token = readFileSync(join(state, 'token'), 'utf8').trim();
-  const response = await fetch(`http://${host}:${adminPort}/api/v1/rollouts/default/reviews`, {
-    headers: { authorization: `Bearer ${token}` },
-  });
-  return z.object({ status: Status }).parse(await response.json()).status;
-}
-
-/** Asks until the rollout is so; the test's own time limit ends it otherwise. */
-async function until(process: SerinProcess, holds: (status: Status) => boolean): Promise<Status> {
-  for (;;) {
-    const found = await status(process);
-    if (holds(found)) return found;
-    await sleep(50);
-  }
-}
+const until = (process: SerinProcess, holds: (status: Status) => boolean): Promise<Status> => untilRollout(process, state, Status, holds);
 
 /** Until the other system was asked for `path` so often. */
 async function askedFor(path: string, times = 1): Promise<Asked[]> {
@@ -171,7 +157,7 @@ spec:
     answers.set('/orders?of=v2', always(200, '{"rate":1}'));
     save(ROLLOUT.replace('args:', 'failureLimit: 4, args:'), TEMPLATE);
     const first = await up();
-    await until(first, ({ metrics }) => metrics?.[0]?.count === 2);
+    await until(first, ({ metrics }) => (metrics?.[0]?.count ?? 0) >= 2);
     // What was counted is durable with the next tick.
     await askedFor('/orders?of=v2', 3);
     await kill(first);
@@ -244,7 +230,7 @@ describe('webhooks', { timeout: 60_000 }, () => {
     expect(await tally(process.address('mesh'), 20, MESH)).toEqual({ v1: 20 });
     answers.set('/confirm', always(200));
     await askedFor('/increase');
-    await until(process, ({ phase }) => phase === 'Paused');
+    await until(process, ({ currentStepIndex }) => currentStepIndex === 1);
     await tally(process.address('mesh'), 50, MESH);
     await until(process, ({ phase }) => phase === 'Healthy');
     const order = asked.map(({ path }) => path).filter((path, index, all) => path !== all[index - 1]);
@@ -293,7 +279,7 @@ describe('webhooks', { timeout: 60_000 }, () => {
     expect(asked).toHaveLength(1);
     expect((await cli('rollout', 'resume', 'reviews')).code).toBe(0);
     await askedFor('/pre', 2);
-    await until(second, ({ phase, message }) => phase === 'Paused' && message.includes('left'));
+    await until(second, ({ currentStepIndex }) => currentStepIndex === 1);
     expect(new Set(asked.map(({ headers }) => headers['idempotency-key'])).size).toBe(2);
   });
 

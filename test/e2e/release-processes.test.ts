@@ -2,13 +2,15 @@
  * Releases of versions that Serin runs, with real processes: the new one is started for its release, the old one goes away at the end, and comes back
  * for the way back; no request is lost.
  */
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { askAdmin, rolloutStatus, untilRollout } from '../helpers/admin-api.ts';
 import { eventually, writeProgram } from '../helpers/process-program.ts';
 import { RawLoad } from '../helpers/raw-load.ts';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { type Finished, serin, SerinProcess } from '../helpers/serin-process.ts';
 import { ask, tally } from '../helpers/upstream.ts';
 
@@ -41,12 +43,10 @@ const startsOf = (version: string): number =>
 const run = (version: string, env = ''): string =>
   `${version}: { run: node program.cjs, env: { NAME: ${version}, STARTS: ${starts(version)}${env} } }`;
 
-/** Replaces the file as an editor does. */
 function save(versions: readonly string[], rollout: string, routes = '[{ to: v1 }]'): void {
   const lines = ['services:', '  reviews:', `    versions: { ${versions.join(', ')} }`, `    routes: ${routes}`];
   if (rollout !== '') lines.push(`    rollout: { ${rollout} }`);
-  writeFileSync(`${config}.new`, `${lines.join('\n')}\n`);
-  renameSync(`${config}.new`, config);
+  replaceFile(config, `${lines.join('\n')}\n`);
 }
 
 function start(): Promise<SerinProcess> {
@@ -64,16 +64,9 @@ const Processes = z.object({
   items: z.array(z.looseObject({ metadata: z.looseObject({ name: z.string() }), status: z.looseObject({ phase: z.string() }) })),
 });
 
-/** What the admin API answers, which is quicker than a process a question. */
-async function api(process: SerinProcess, path: string): Promise<unknown> {
-  const { host, port } = process.address('admin');
-  const authorization = `Bearer ${readFileSync(join(state, 'token'), 'utf8').trim()}`;
-  return (await fetch(`http://${host}:${port}/api/v1/${path}`, { headers: { authorization } })).json();
-}
-
 /** `reviews-v1-1 ready, reviews-v2 stopped` */
 async function processes(process: SerinProcess): Promise<string> {
-  return Processes.parse(await api(process, 'processes'))
+  return Processes.parse((await askAdmin(process, state, { path: 'processes' })).json)
     .items.map(({ metadata, status }) => `${metadata.name} ${status.phase}`)
     .toSorted()
     .join(', ');
@@ -90,12 +83,8 @@ const Status = z.looseObject({
 });
 type Status = z.infer<typeof Status>;
 
-async function status(process: SerinProcess): Promise<Status> {
-  return z.looseObject({ status: Status }).parse(await api(process, 'rollouts/default/reviews')).status;
-}
-
-const until = async (process: SerinProcess, holds: (status: Status) => boolean, what: string): Promise<void> =>
-  eventually(async () => holds(await status(process)), what);
+const status = (process: SerinProcess): Promise<Status> => rolloutStatus(process, state, Status);
+const until = (process: SerinProcess, holds: (status: Status) => boolean): Promise<Status> => untilRollout(process, state, Status, holds);
 
 /** A verb of `serin rollout`, which has to succeed. */
 async function rollout(...args: string[]): Promise<void> {
@@ -105,7 +94,7 @@ async function rollout(...args: string[]): Promise<void> {
 
 const STRATEGY = 'strategy: { canary: { scaleDownDelay: 500ms, steps: [{ setWeight: 50 }, { pause: {} }, { setWeight: 100 }] } }';
 
-describe('a canary of a program', { timeout: 60_000 }, () => {
+describe('a canary of a program', { timeout: 120_000 }, () => {
   test('is started for its release, and the old version stops after it; not one request is lost', async () => {
     save([run('v1'), run('v2', ', DELAY_MS: 300')], `stable: v1, canary: v2, paused: true, ${STRATEGY}`);
     const process = await start();
@@ -115,7 +104,7 @@ describe('a canary of a program', { timeout: 60_000 }, () => {
     const load = new RawLoad(process.address('mesh'), 'reviews', 4);
     await rollout('start');
     await eventually(() => (load.tally.bodies.get('v2') ?? 0) > 50, 'v2 serves');
-    await until(process, ({ phase }) => phase === 'Paused', 'it waits for somebody');
+    await until(process, ({ phase }) => phase === 'Paused');
     expect(await processes(process)).toBe('reviews-v1-1 ready, reviews-v2-1 ready');
     await rollout('promote');
     await runs(process, 'reviews-v1 stopped, reviews-v2-1 ready');
@@ -146,7 +135,7 @@ describe('a canary of a program', { timeout: 60_000 }, () => {
     expect(await processes(process)).toBe(all);
     await rollout('start', '--to', 'v2');
     await rollout('promote', '--full');
-    await until(process, (now) => now.phase === 'Healthy', 'it is promoted');
+    await until(process, (now) => now.phase === 'Healthy');
     const mark = process.err.length;
     save([run('v1'), run('v2'), run('v3')], '', '[{ match: { headers: { who: jason } }, to: v1 }, { to: v2 }]');
     await process.logged(/configuration changed/, mark);
@@ -158,7 +147,7 @@ describe('a canary of a program', { timeout: 60_000 }, () => {
   test('taken back, the new version is kept for a look, then stops; a second try starts it again', async () => {
     save([run('v1'), run('v2')], `stable: v1, canary: v2, ${STRATEGY}`);
     const process = await start();
-    await until(process, ({ phase, weights }) => phase === 'Paused' && weights?.['v2'] === 50, 'v2 has its share');
+    await until(process, ({ phase, weights }) => phase === 'Paused' && weights?.['v2'] === 50);
     await rollout('abort');
     expect((await status(process)).phase).toBe('Degraded');
     await runs(process, 'reviews-v1-1 ready, reviews-v2 stopped');
@@ -173,7 +162,7 @@ describe('a canary of a program', { timeout: 60_000 }, () => {
   test('a version that never is ready gets no request; the release waits and says why', async () => {
     save([run('v1'), `v2: { run: node program.cjs, env: { CRASH: 1 }, ready: { timeout: 500ms } }`], `stable: v1, canary: v2, ${STRATEGY}`);
     const process = await start();
-    await until(process, (now) => now.message.includes('exit code 3'), 'it says why');
+    await until(process, (now) => now.message.includes('exit code 3'));
     expect((await status(process)).phase).toBe('Progressing');
     expect(await tally(process.address('mesh'), 50, MESH)).toEqual({ v1: 50 });
   });
@@ -194,12 +183,12 @@ describe('a canary of a program', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the way back onto a version that was stopped', { timeout: 60_000 }, () => {
+describe('the way back onto a version that was stopped', { timeout: 120_000 }, () => {
   const promoted = async (rollback: string): Promise<SerinProcess> => {
     save([run('v1', ', DELAY_MS: 300'), run('v2')], `stable: v1, canary: v2, ${STRATEGY}, ${rollback}`);
     const process = await start();
-    await until(process, ({ phase, weights }) => phase === 'Paused' && weights?.['v2'] === 50, 'v2 has its share');
-    await tally(process.address('mesh'), 20, MESH);
+    await until(process, ({ phase, weights }) => phase === 'Paused' && weights?.['v2'] === 50);
+    await tally(process.address('mesh'), 100, MESH);
     await rollout('promote');
     await runs(process, 'reviews-v1 stopped, reviews-v2-1 ready');
     return process;
@@ -208,10 +197,10 @@ describe('the way back onto a version that was stopped', { timeout: 60_000 }, ()
   test('starts it, waits until it is ready, and moves the shares in steps: no request fails', async () => {
     const process = await promoted('rollback: { steps: [20, 60], interval: 400ms }');
     const load = new RawLoad(process.address('mesh'), 'reviews', 4);
-    await rollout('undo');
-    const way = await status(process);
-    expect(way.phase).toBe('Progressing');
-    await until(process, (now) => now.phase === 'Degraded', 'everybody is back');
+    // Its answer, and no later one: everybody may be back before the next.
+    const { json } = await askAdmin(process, state, { path: 'rollouts/default/reviews/undo', body: {} });
+    expect(json).toMatchObject({ status: { phase: 'Progressing' } });
+    await until(process, (now) => now.phase === 'Degraded');
     const sent = load.tally.sent;
     await eventually(() => load.tally.sent > sent + 50, 'requests go on');
     const done = await load.stop();
@@ -231,7 +220,7 @@ describe('the way back onto a version that was stopped', { timeout: 60_000 }, ()
   test('goes on after kill -9 where it was', async () => {
     const process = await promoted('rollback: { steps: [20, 60], interval: 1h }');
     await rollout('undo');
-    await until(process, (now) => now.weights?.['v1'] === 20, 'v1 has its first share');
+    await until(process, (now) => now.weights?.['v1'] === 20);
     process.signal('SIGKILL');
     await process.finished;
     const again = await start();
@@ -239,7 +228,7 @@ describe('the way back onto a version that was stopped', { timeout: 60_000 }, ()
     expect(await processes(again)).toBe('reviews-v1-1 ready, reviews-v2-1 ready');
     // Somebody who cannot wait.
     await rollout('undo', '--full');
-    await until(again, (now) => now.phase === 'Degraded', 'everybody is back');
+    await until(again, (now) => now.phase === 'Degraded');
     expect(await tally(again.address('mesh'), 20, MESH)).toEqual({ v1: 20 });
   });
 

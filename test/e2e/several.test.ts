@@ -3,9 +3,10 @@ import { createServer, type Server } from 'node:http';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
+import { rolloutStatus, untilRollout } from '../helpers/admin-api.ts';
+import { RawLoad } from '../helpers/raw-load.ts';
 import { serin, type Finished, SerinProcess } from '../helpers/serin-process.ts';
 import { ask, close, listen, startUpstream, tally, type Upstream } from '../helpers/upstream.ts';
 
@@ -61,19 +62,14 @@ const Status = z.looseObject({
 });
 type Status = z.infer<typeof Status>;
 
-async function status(): Promise<Status> {
-  const { out } = await cli('status', 'reviews', '-o', 'json');
-  return z.object({ status: Status }).parse(JSON.parse(out)).status;
-}
+const until = (process: SerinProcess, holds: (found: Status) => boolean): Promise<Status> => untilRollout(process, state, Status, holds);
 
-/** Requests go on until the release is so; the test's own time limit ends it otherwise. */
-async function until(process: SerinProcess, holds: (found: Status) => boolean): Promise<Status> {
-  for (;;) {
-    const found = await status();
-    if (holds(found)) return found;
-    await tally(process.address('mesh'), 100, MESH);
-    await sleep(50);
-  }
+/** Requests go on until it is so. */
+async function underLoad(process: SerinProcess, holds: (found: Status) => boolean): Promise<Status> {
+  const load = new RawLoad(process.address('mesh'), 'reviews', 4);
+  const found = await until(process, holds);
+  await load.stop();
+  return found;
 }
 
 const fates = ({ candidates }: Status): Record<string, string> => Object.fromEntries(candidates.map(({ subset, fate }) => [subset, fate]));
@@ -83,7 +79,8 @@ test('one fails and is dropped, the others go on over a crash, one of them is ch
   const rollout =
     '    rollout: { stable: v1, canaries: [v2, v3, v4], steps: [{ setWeight: 30 }, { pause: {} }, { setWeight: 60 }, { setWeight: 100 }] }\n';
   const process = await up(rollout);
-  const dropped = await until(process, (found) => fates(found)['v3'] === 'dropped');
+  await until(process, ({ phase }) => phase === 'Paused');
+  const dropped = await underLoad(process, (found) => fates(found)['v3'] === 'dropped');
   expect(dropped).toMatchObject({ phase: 'Paused', weights: { v1: 80, v2: 10, v3: 0, v4: 10 } });
   expect(fates(dropped)).toEqual({ v2: 'inRace', v3: 'dropped', v4: 'inRace' });
   const drop = dropped.decisions.find(({ action }) => action === 'drop');
@@ -97,16 +94,16 @@ test('one fails and is dropped, the others go on over a crash, one of them is ch
   process.signal('SIGKILL');
   await process.finished;
   const again = await up(rollout);
-  expect(await status()).toMatchObject({ phase: 'Paused', weights: dropped.weights });
+  expect(await rolloutStatus(again, state, Status)).toMatchObject({ phase: 'Paused', weights: dropped.weights });
   expect(Object.keys(await tally(again.address('mesh'), 300, MESH)).toSorted()).toEqual(['v1', 'v2', 'v4']);
 
   expect(await cli('promote', 'reviews')).toMatchObject({ code: 0 });
-  const choosing = await until(again, ({ message }) => message.includes('still in the race'));
+  const choosing = await underLoad(again, ({ message }) => message.includes('still in the race'));
   expect(choosing).toMatchObject({ phase: 'Paused', weights: { v1: 40, v2: 30, v3: 0, v4: 30 } });
   expect(await cli('promote', 'reviews')).toMatchObject({ code: 6, err: expect.stringContaining('one of v2, v4: name it with --to') });
   expect(await cli('promote', 'reviews', '--to', 'v3')).toMatchObject({ code: 6, err: expect.stringContaining('v3 is not in the race') });
   expect(await cli('promote', 'reviews', '--to', 'v4')).toMatchObject({ code: 0 });
-  const done = await until(again, ({ phase }) => phase === 'Healthy');
+  const done = await underLoad(again, ({ phase }) => phase === 'Healthy');
   expect(fates(done)).toEqual({ v2: 'outdone', v3: 'dropped', v4: 'promoted' });
   expect(await tally(again.address('mesh'), 100, MESH)).toEqual({ v4: 100 });
 
@@ -122,13 +119,13 @@ test('one fails and is dropped, the others go on over a crash, one of them is ch
   expect(await tally(again.address('mesh'), 100, MESH)).toEqual({ v1: 100 });
 });
 
-test('by hand, for a service without a Rollout; a cohort for one of them, by the file', { timeout: 60_000 }, async () => {
+test('by hand, for a service without a Rollout; a cohort for one of them, by the file', { timeout: 120_000 }, async () => {
   const process = await up('');
   expect(await cli('start', 'reviews', '--to', 'v2', '--to', 'v4')).toMatchObject({
     code: 0,
     out: expect.stringContaining('v2 and v4 canaries'),
   });
-  expect(fates(await status())).toEqual({ v2: 'inRace', v4: 'inRace' });
+  expect(fates(await rolloutStatus(process, state, Status))).toEqual({ v2: 'inRace', v4: 'inRace' });
   expect(await cli('start', 'reviews', '--to', 'v2', '--to', 'v2')).toMatchObject({ code: 3 });
   expect(await cli('promote', 'reviews', '--full', '--to', 'v2')).toMatchObject({ code: 0 });
   await until(process, ({ phase }) => phase === 'Healthy');

@@ -25,7 +25,7 @@ test.each(steps(TEXT).map((step) => [step.block.line, step] as const))(
     expect(shown.length).toBeGreaterThan(20);
     expect((await shell.outputOf(block.text)).split('\n').slice(0, shown.length)).toEqual(shown);
   },
-  60_000,
+  120_000,
 );
 
 test('every option is explained, and its links lead somewhere', async () => {

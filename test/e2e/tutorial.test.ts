@@ -52,5 +52,5 @@ test.each(steps(TEXT).map((step) => [step.block.line, step] as const))(
       await shell.outputOf(`documented_${text.split('\n')[0] ?? ''}
 serin() { if [ "$1" = up ]; then documented_serin "$@" --mesh 127.0.0.1:${ports.mesh} --admin 127.0.0.1:${ports.admin}; else documented_serin "$@"; fi; }`);
   },
-  240_000,
+  600_000,
 );

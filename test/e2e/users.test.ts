@@ -1,12 +1,12 @@
 /** A release by user in a running Serin: a user counts once, over workers, reloads and restarts. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
-import { askAdmin } from '../helpers/admin-api.ts';
+import { askAdmin, rolloutStatus, untilRollout } from '../helpers/admin-api.ts';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { SerinProcess } from '../helpers/serin-process.ts';
 import { type Answer, ask, close, listen } from '../helpers/upstream.ts';
 
@@ -58,26 +58,16 @@ async function up(): Promise<SerinProcess> {
   return process.ready();
 }
 
-const Status = z.object({
-  status: z.looseObject({
-    phase: z.string(),
-    currentStepIndex: z.number().optional(),
-    analysis: z.looseObject({ metrics: z.array(z.looseObject({ n: z.looseObject({ canary: z.number() }) })) }).optional(),
-    decisions: z.array(z.looseObject({ action: z.string(), reason: z.string() })),
-  }),
+const Status = z.looseObject({
+  phase: z.string(),
+  currentStepIndex: z.number().optional(),
+  analysis: z.looseObject({ metrics: z.array(z.looseObject({ n: z.looseObject({ canary: z.number() }) })) }).optional(),
+  decisions: z.array(z.looseObject({ action: z.string(), reason: z.string() })),
 });
+type Status = z.infer<typeof Status>;
 
-async function statusOf(process: SerinProcess): Promise<z.infer<typeof Status>['status']> {
-  const { host, port } = process.address('admin');
-  const authorization = `Bearer ${readFileSync(join(state, 'token'), 'utf8').trim()}`;
-  const response = await fetch(`http://${host}:${port}/api/v1/rollouts/default/reviews`, { headers: { authorization } });
-  return Status.parse(await response.json()).status;
-}
-
-/** The test's own time limit ends it otherwise. */
-async function until(process: SerinProcess, holds: (status: z.infer<typeof Status>['status']) => boolean): Promise<void> {
-  while (!holds(await statusOf(process))) await sleep(20);
-}
+const statusOf = (process: SerinProcess): Promise<Status> => rolloutStatus(process, state, Status);
+const until = (process: SerinProcess, holds: (status: Status) => boolean): Promise<Status> => untilRollout(process, state, Status, holds);
 
 /** Answers of the new version, over all processes. */
 let canaryAnswers = 0;
@@ -96,7 +86,7 @@ async function askAsAll(process: SerinProcess): Promise<void> {
 }
 
 /** The analysis has taken in everything that was answered. */
-const looked = (process: SerinProcess): Promise<void> =>
+const looked = (process: SerinProcess): Promise<Status> =>
   until(process, ({ analysis }) => (analysis?.metrics[0]?.n.canary ?? 0) >= canaryAnswers);
 
 test('one user whose every request fails on the new version is one failure, not three hundred', { timeout: 60_000 }, async () => {
@@ -118,7 +108,7 @@ test('one user whose every request fails on the new version is one failure, not 
 
   // Nor does a reload or a restart make them a new one.
   const { length } = first.err;
-  writeFileSync(config, `${yaml}  ratings: { versions: { v1: http://127.0.0.1:1 } }\n`);
+  replaceFile(config, `${yaml}  ratings: { versions: { v1: http://127.0.0.1:1 } }\n`);
   await first.logged(/configuration changed/, length);
   await complain(first);
   await looked(first);

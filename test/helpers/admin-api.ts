@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onTestFailed } from 'vitest';
 import { z } from 'zod';
 import type { SerinProcess } from './serin-process.ts';
 
@@ -30,14 +31,50 @@ export async function askAdmin(daemon: SerinProcess, state: string, { method, pa
   return { status: response.status, json: await response.json() };
 }
 
-const WithMessage = z.object({ status: z.object({ phase: z.string(), message: z.string() }) });
+/** The status of a Rollout in the namespace default as it is at the moment, whether that is in force yet or not. */
+export async function rolloutStatus<Status>(
+  daemon: SerinProcess,
+  state: string,
+  schema: z.ZodType<Status>,
+  name = 'reviews',
+): Promise<Status> {
+  const { json } = await askAdmin(daemon, state, { path: `rollouts/default/${name}` });
+  return z.object({ status: schema }).parse(json).status;
+}
 
-/** Until `PHASE MESSAGE` of default/reviews is so; the test's own time limit ends it otherwise. */
-export async function untilReviews(daemon: SerinProcess, state: string, pattern: RegExp): Promise<void> {
+const WithConditions = z.looseObject({ conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })) });
+
+const isInForce = (status: unknown): boolean =>
+  WithConditions.parse(status).conditions.some((condition) => condition.type === 'InForce' && condition.status === 'True');
+
+/**
+ * Asks until the status of a Rollout is so, and in force: every request that is sent from then on meets the shares it names. The test's own time limit ends it
+ * otherwise; then the last status is printed.
+ */
+export async function untilRollout<Status>(
+  daemon: SerinProcess,
+  state: string,
+  schema: z.ZodType<Status>,
+  holds: (status: Status) => boolean,
+  name?: string,
+): Promise<Status> {
+  let last: unknown;
+  let isOver = false;
+  onTestFailed(() => {
+    if (!isOver) console.error('a release was waited for in vain; its last status:', JSON.stringify(last, undefined, 2));
+  });
   for (;;) {
-    const { json } = await askAdmin(daemon, state, { path: 'rollouts/default/reviews' });
-    const { phase, message } = WithMessage.parse(json).status;
-    if (pattern.test(`${phase} ${message}`)) return;
+    last = await rolloutStatus(daemon, state, z.unknown(), name);
+    const found = schema.parse(last);
+    isOver = holds(found) && isInForce(last);
+    if (isOver) return found;
     await sleep(50);
   }
+}
+
+const Told = z.looseObject({ phase: z.string(), message: z.string() });
+
+/** Until `PHASE MESSAGE` of default/reviews is so, and in force. */
+export async function untilReviews(daemon: SerinProcess, state: string, pattern: RegExp): Promise<void> {
+  await untilRollout(daemon, state, Told, ({ phase, message }) => pattern.test(`${phase} ${message}`));
 }

@@ -3,12 +3,13 @@
  * of theirs, and a Serin that is a real process.
  */
 import { Agent, createServer, type Server } from 'node:http';
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
 import { z } from 'zod';
+import { askAdmin, rolloutStatus, untilRollout } from './admin-api.ts';
+import { replaceFile } from './replace-file.ts';
 import { type Finished, serin, SerinProcess } from './serin-process.ts';
 import { ask, close, listen, startUpstream, tally, type Upstream } from './upstream.ts';
 
@@ -40,16 +41,15 @@ export const SPLIT = 'backendRefs: [{ name: shop-v1, port: 8080, weight: 60 }, {
 export const VERSIONS = 'stable: shop-v1, canary: shop-v2';
 export const steps = (text: string): string => `${VERSIONS}, strategy: { canary: { steps: [${text}] } }`;
 
-const Rollout = z.looseObject({
-  status: z.looseObject({
-    phase: z.string(),
-    message: z.string(),
-    currentStepIndex: z.number().optional(),
-    weights: z.record(z.string(), z.number()).optional(),
-    decisions: z.array(z.looseObject({ action: z.string(), reason: z.string() })),
-  }),
+const Status = z.looseObject({
+  phase: z.string(),
+  message: z.string(),
+  outcome: z.string().optional(),
+  currentStepIndex: z.number().optional(),
+  weights: z.record(z.string(), z.number()).optional(),
+  decisions: z.array(z.looseObject({ action: z.string(), reason: z.string() })),
 });
-type Rollout = z.infer<typeof Rollout>;
+type Status = z.infer<typeof Status>;
 
 export interface Shape {
   /** Fields of the Rollout beside its route; without them there is none. */
@@ -63,7 +63,7 @@ const UPSTREAMS = ['shop-v1', 'shop-v2', 'shop-v3', 'other'] as const;
 /** One for all tests of a file; each has a directory of its own. */
 export function useShop(): Shop {
   // Every test starts a process or several, and counts thousands of answers.
-  vi.setConfig({ testTimeout: 60_000 });
+  vi.setConfig({ testTimeout: 120_000 });
   const shop = new Shop();
   beforeAll(() => shop.open());
   afterAll(() => shop.close());
@@ -129,8 +129,7 @@ metadata: { name: shop }
 spec: { route: { name: shop }, ${rollout ?? ''} }
 `;
     const services = UPSTREAMS.map((name) => service(name, (name === 'shop-v2' ? canaryPort : undefined) ?? this.upstream(name).port));
-    writeFileSync(`${this.config}.new`, [GATEWAY, route, ...services, ...(rollout === undefined ? [] : [release])].join(''));
-    renameSync(`${this.config}.new`, this.config);
+    replaceFile(this.config, [GATEWAY, route, ...services, ...(rollout === undefined ? [] : [release])].join(''));
   }
 
   async up(): Promise<SerinProcess> {
@@ -149,41 +148,27 @@ spec: { route: { name: shop }, ${rollout ?? ''} }
     return serin([...args, '--state', this.state]);
   }
 
-  /** The admin API itself, which is quicker than a process a question. */
-  async api(process: SerinProcess, path: string, method = 'GET'): Promise<{ status: number; json: unknown }> {
-    const { host, port } = process.address('admin');
-    const token = readFileSync(join(this.state, 'token'), 'utf8').trim();
-    const response = await fetch(`http://${host}:${port}/api/v1/${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      ...(method === 'GET' ? {} : { body: '{}' }),
-    });
-    return { status: response.status, json: await response.json() };
+  status(process: SerinProcess): Promise<Status> {
+    return rolloutStatus(process, this.state, Status, 'shop');
   }
 
-  async rollout(process: SerinProcess): Promise<Rollout> {
-    return Rollout.parse((await this.api(process, 'rollouts/default/shop')).json);
+  until(process: SerinProcess, holds: (status: Status) => boolean): Promise<Status> {
+    return untilRollout(process, this.state, Status, holds, 'shop');
   }
 
-  /** Asks until the rollout is so; the test's own time limit ends it otherwise. */
-  async until(process: SerinProcess, holds: (status: Rollout['status']) => boolean): Promise<Rollout> {
-    for (;;) {
-      const found = await this.rollout(process);
-      if (holds(found.status)) return found;
-      await sleep(50);
-    }
+  /** @returns What a verb of the release is answered. */
+  async act(process: SerinProcess, verb: string): Promise<unknown> {
+    const { status, json } = await askAdmin(process, this.state, { path: `rollouts/default/shop/${verb}`, body: {} });
+    expect(status).toBe(200);
+    return json;
   }
 
-  async act(process: SerinProcess, verb: string): Promise<void> {
-    expect(await this.api(process, `rollouts/default/shop/${verb}`, 'POST')).toMatchObject({ status: 200 });
-  }
-
-  /** Of 2,000 requests, within five standard deviations of a binomial; nobody else gets any. */
+  /** Of 2,000 requests, within six standard deviations of a binomial, for there are many such comparisons; nobody else gets any. */
   async expectShares(process: SerinProcess, shares: Readonly<Record<string, number>>): Promise<void> {
     const counts = await tally(this.edge(process), 2000);
     for (const [name, share] of Object.entries(shares)) {
       const found = counts[name] ?? 0;
-      expect(Math.abs(found - 2000 * share), `${name}: ${found} of 2000`).toBeLessThanOrEqual(5 * Math.sqrt(2000 * share * (1 - share)));
+      expect(Math.abs(found - 2000 * share), `${name}: ${found} of 2000`).toBeLessThanOrEqual(6 * Math.sqrt(2000 * share * (1 - share)));
     }
     const expected = Object.keys(shares).filter((name) => shares[name] !== 0);
     expect(Object.keys(counts).toSorted()).toEqual(expected.toSorted());
