@@ -22,6 +22,7 @@ let phases: string[];
 let groups: string[];
 let changed: () => void;
 const managed: ManagedProcess[] = [];
+const logs: OutputLog[] = [];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'serin-process-'));
@@ -32,6 +33,8 @@ beforeEach(() => {
 
 afterEach(async () => {
   await Promise.all(managed.splice(0).map((process) => process.stop()));
+  // What a process said last is still being written.
+  await Promise.all(logs.splice(0).map((log) => log.close()));
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -39,6 +42,7 @@ function start(env: Record<string, string>, changes: Partial<RunSpec> = {}): Man
   const random = seededRandom(1);
   const nowMs = (): number => systemClock.monotonicMs();
   const log = new OutputLog(new RotatingLog({ file: join(directory, 'out.log'), maxBytes: 1_000_000, files: 2, nowMs }), systemClock);
+  logs.push(log);
   const spec: RunSpec = { command: [process.execPath, program], env: { NAME: 'v1', ...env }, ...changes };
   const one = new ManagedProcess(
     { name: 'reviews-v1-1', host: 'reviews', isHttp2: false, spec, directory, log },
