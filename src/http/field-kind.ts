@@ -89,6 +89,12 @@ export function fieldKind(bytes: Uint8Array, start: number, end: number): FieldK
   }
 }
 
+/** `FieldKind.identity` of a name in lower case. */
+export function isIdentityName(name: string): boolean {
+  if (!name.startsWith('x-')) return name === 'forwarded';
+  return name.startsWith('x-forwarded-') || name.startsWith('x-envoy-') || name.startsWith('x-serin-') || name === 'x-real-ip';
+}
+
 function isIdentity(bytes: Uint8Array, start: number, end: number): boolean {
   return (
     nameStartsWith(bytes, start, end, 'x-forwarded-') ||

@@ -124,6 +124,12 @@ export class Head {
     return found;
   }
 
+  /** The first value of a name (in lower case), or undefined when there is none. */
+  first(name: string): string | undefined {
+    for (let field = 0; field < this.fieldCount; field++) if (this.isNamed(field, name)) return this.value(field);
+    return undefined;
+  }
+
   protected refuse(error: HttpError): Scan {
     this.error = error;
     return Scan.refused;

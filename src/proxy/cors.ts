@@ -6,7 +6,7 @@ import type { RequestView } from '../routing/request-view.ts';
 import { valueTest } from '../routing/condition.ts';
 import type { CorsPolicy } from '../routing/table.ts';
 import type { Answer } from './answer.ts';
-import type { FoldedHeaderOps } from './route-runtime.ts';
+import type { SettledOps } from './route-runtime.ts';
 
 /** Ours are stated instead of whatever the upstream or an operation says. */
 const OWN_LINE = /^access-control-(?:allow-origin|allow-credentials):.*\r\n/gim;
@@ -20,7 +20,7 @@ export class CorsRules {
   readonly #takesAll: boolean;
   /** Empty where nothing is said of them. */
   readonly #exposed: string;
-  readonly #dropping = new Map<FoldedHeaderOps, FoldedHeaderOps>();
+  readonly #dropping = new WeakMap<SettledOps, SettledOps>();
 
   constructor(policy: CorsPolicy) {
     this.#policy = policy;
@@ -77,7 +77,7 @@ export class CorsRules {
   }
 
   /** Response operations that also drop what `lines` states. */
-  dropping(ops: FoldedHeaderOps): FoldedHeaderOps {
+  dropping(ops: SettledOps): SettledOps {
     let dropping = this.#dropping.get(ops);
     if (dropping === undefined) {
       const exposed = this.#exposed === '' ? [] : ['access-control-expose-headers'];

@@ -4,7 +4,7 @@
  */
 import { TARGET_DOT, TARGET_PERCENT } from '../http/char-class.ts';
 import { nominatedFields } from '../http/connection-options.ts';
-import { FieldKind } from '../http/field-kind.ts';
+import { FieldKind, isIdentityName } from '../http/field-kind.ts';
 import { REQUEST_ERRORS } from '../http/http-error.ts';
 import { RequestHead } from '../http/request-head.ts';
 import { upgradeAsked } from '../http/upgrade.ts';
@@ -14,6 +14,7 @@ import type { RequestView } from '../routing/request-view.ts';
 import type { Failure } from './answer.ts';
 import type { DataPlaneSettings } from './options.ts';
 import { findPreview, PREVIEW_FIELDS, previewHeader, type WallClock } from './preview.ts';
+import type { Passer } from './upstream-head.ts';
 
 const MAX_LOOPS = 5;
 const NO_NAMES: readonly string[] = [];
@@ -37,16 +38,20 @@ export class IncomingRequest implements RequestView {
   preview: PreviewUse | undefined;
   /** Whether the target has a `?`, be it with nothing behind. */
   #hasQuery = false;
+  /** As it goes upstream, where the answer's operations may ask for it. */
+  sent: RequestHead | undefined;
   #head: RequestHead | undefined;
   readonly #settings: DataPlaneSettings;
+  readonly #passer: Passer;
 
-  /** @param scheme  Of the connection it comes on. */
-  constructor(settings: DataPlaneSettings, scheme: 'http' | 'https') {
+  /** @param passer  The connection it comes on. */
+  constructor(settings: DataPlaneSettings, passer: Passer) {
     this.#settings = settings;
-    this.scheme = scheme;
+    this.#passer = passer;
+    this.scheme = passer.scheme;
   }
 
-  /** @param head  It and its bytes are looked at until `release` or `keepHead`. */
+  /** @param head  It and its bytes are looked at until `release` or `keepSent`. */
   begin(head: RequestHead): void {
     this.#head = head;
     this.method = head.method;
@@ -61,21 +66,38 @@ export class IncomingRequest implements RequestView {
   /** Its bytes go away; headers are missing from here on. */
   release(): void {
     this.#head = undefined;
+    this.sent = undefined;
   }
 
-  /** The head's bytes go away, but its fields are asked for later. */
-  keepHead(): void {
-    const head = this.#head;
-    if (head === undefined) return;
-    const kept = new RequestHead();
-    const bytes = Buffer.from(head.bytes.subarray(head.start, head.end));
-    kept.reset(bytes, 0);
-    kept.scan(bytes.length);
-    this.#head = kept;
+  /** As `release`, but what goes upstream is asked for later. @param text  Complete head. */
+  keepSent(text: string): void {
+    this.#head = undefined;
+    const sent = new RequestHead();
+    const bytes = Buffer.from(text, 'latin1');
+    sent.reset(bytes, 0);
+    sent.scan(bytes.length);
+    this.sent = sent;
   }
 
   header(name: string): string | undefined {
-    return this.preview === undefined ? this.#head?.joined(name) : previewHeader(this.preview, this.#head, name);
+    const { preview } = this;
+    if (preview !== undefined && PREVIEW_FIELDS.includes(name)) return previewHeader(preview, name);
+    return isIdentityName(name) ? this.#identity(name) : this.#head?.joined(name);
+  }
+
+  /** The first value of a header where there are several. */
+  first(name: string): string | undefined {
+    const isAsSent = (this.preview === undefined || !PREVIEW_FIELDS.includes(name)) && !isIdentityName(name);
+    return isAsSent ? this.#head?.first(name) : this.header(name);
+  }
+
+  /** Rules go by what the upstream is told, not by what a stranger says of itself (reliability P41). */
+  #identity(name: string): string | undefined {
+    const { isTrustedPeer, peerAddress, identityLines } = this.#passer;
+    if (!isTrustedPeer) return lineOf(identityLines, name);
+    const said = this.#head?.joined(name);
+    if (name === 'x-forwarded-for') return said === undefined ? peerAddress : `${said}, ${peerAddress}`;
+    return said ?? (name === 'x-forwarded-proto' ? this.scheme : lineOf(identityLines, name));
   }
 
   /** Takes off what the request says about previews, before anything looks at it. Once, after `admit`. */
@@ -184,4 +206,10 @@ export class IncomingRequest implements RequestView {
     }
     return this.method === 'TRACE' ? REQUEST_ERRORS.method : undefined;
   }
+}
+
+/** The value of one of several complete lines. @param name  As it is spelt there. */
+function lineOf(lines: string, name: string): string | undefined {
+  const line = lines.split('\r\n').find((each) => each.startsWith(`${name}: `));
+  return line?.slice(name.length + 2);
 }

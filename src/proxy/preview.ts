@@ -35,10 +35,9 @@ function cookiesOf(head: RequestHead): string {
   return cookies;
 }
 
-/** Of a request with a preview: what rules and operators get to see. */
-export function previewHeader(use: PreviewUse, head: RequestHead | undefined, name: string): string | undefined {
-  if (name === PREVIEW_HEADER) return use.verified?.grant;
-  return name === 'cookie' ? use.cookies : head?.joined(name);
+/** Of a request with a preview: what rules and operators get to see of one of `PREVIEW_FIELDS`. */
+export function previewHeader(use: PreviewUse, name: string): string | undefined {
+  return name === PREVIEW_HEADER ? use.verified?.grant : use.cookies;
 }
 
 /** Whether a preview was what led here. */

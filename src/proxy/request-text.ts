@@ -4,7 +4,7 @@
  */
 import { FIRST_HOP_BY_HOP, FieldKind, fieldKind, nameIs } from '../http/field-kind.ts';
 import type { RequestHead } from '../http/request-head.ts';
-import type { FoldedHeaderOps } from './route-runtime.ts';
+import type { SettledOps } from './route-runtime.ts';
 import { isDropped } from './route-runtime.ts';
 
 export interface RequestRewrite {
@@ -14,12 +14,14 @@ export interface RequestRewrite {
   readonly host: string | undefined;
   /** Lower-case names the client's Connection field nominated. */
   readonly nominated: readonly string[];
-  readonly ops: FoldedHeaderOps;
+  readonly ops: SettledOps;
   readonly keepsUnderscoreNames: boolean;
   /** The peer is a proxy we believe: what it says of the client is kept, and the peer itself is added to it. */
   readonly isTrustedPeer: boolean;
   /** Address of the peer. */
   readonly peerAddress: string;
+  /** What it came by. */
+  readonly scheme: 'http' | 'https';
   /** Complete lines appended last: identity, Via, request id, formatted operations. */
   readonly appended: string;
 }
@@ -95,7 +97,7 @@ export function requestText(head: RequestHead, rewrite: RequestRewrite): string 
   if (rewrite.isTrustedPeer) {
     const believed = head.joined('x-forwarded-for');
     added += `x-forwarded-for: ${believed === undefined ? '' : `${believed}, `}${rewrite.peerAddress}\r\n`;
-    if (head.joined('x-forwarded-proto') === undefined) added += 'x-forwarded-proto: http\r\n';
+    if (head.joined('x-forwarded-proto') === undefined) added += `x-forwarded-proto: ${rewrite.scheme}\r\n`;
   }
   return `${text}${added}${rewrite.appended}\r\n`;
 }

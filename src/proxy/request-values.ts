@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { ResponseHead } from '../http/response-head.ts';
 import type { PropertyCommand, ValueSource } from '../routing/header-value.ts';
 import type { Hit } from '../routing/matcher.ts';
+import { firstQueryValue } from '../routing/query-value.ts';
 import type { ResponseFlag } from '../telemetry/response-flag.ts';
 import type { EndpointRuntime } from './cluster-runtime.ts';
 import type { ClientSocket } from './client-socket.ts';
@@ -24,6 +25,12 @@ export interface RequestFacts {
   readonly requestId: string;
   /** The response whose head is being made. */
   readonly answering: ResponseHead | undefined;
+  /** Of the bodies, so far. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  /** How the answer came about; empty before there is one. */
+  readonly code: string;
+  readonly traceId: string;
 }
 
 export interface RequestPeer {
@@ -31,6 +38,7 @@ export interface RequestPeer {
   readonly socket: ClientSocket;
   readonly httpVersion: string;
   readonly peerAddress: string;
+  readonly serverName: string | undefined;
 }
 
 export class RequestValues implements ValueSource {
@@ -51,38 +59,60 @@ export class RequestValues implements ValueSource {
 
   requestHeader(name: string): string | undefined {
     const request = this.#request;
+    const { sent } = request;
     switch (name) {
       case ':path':
-        return request.withQuery(request.path);
+        return sent === undefined ? request.withQuery(request.path) : sent.target;
       case ':method':
         return request.method;
       case ':authority':
-        return request.authority;
+        return sent === undefined ? request.authority : sent.first('host');
       case ':scheme':
         return request.scheme;
+      case 'x-request-id':
+        return this.#requestId;
       default:
-        return request.header(name);
+        return sent === undefined ? request.first(name) : sent.first(name);
     }
   }
 
   responseHeader(name: string): string | undefined {
-    return this.#facts.answering?.joined(name);
+    const { answering, status } = this.#facts;
+    if (name === ':status') return status === 0 ? undefined : String(status);
+    return answering?.first(name);
+  }
+
+  queryParameter(name: string): string | undefined {
+    return firstQueryValue(this.#request.query, name);
+  }
+
+  get #requestId(): string | undefined {
+    const { requestId } = this.#facts;
+    return requestId === '' ? this.#request.header('x-request-id') : requestId;
   }
 
   property(command: PropertyCommand): string | number | undefined {
-    const { socket, peerAddress, context } = this.#peer;
-    const { status, flag, hit, choice, endpoint, requestId, startedAt } = this.#facts;
+    const { socket, peerAddress, context, serverName } = this.#peer;
+    const { status, flag, hit, choice, endpoint, startedAt, bytesReceived, bytesSent, code, traceId } = this.#facts;
     switch (command) {
       case 'HOSTNAME':
         return hostname();
       case 'PROTOCOL':
         return this.#request.isHttp10 ? 'HTTP/1.0' : this.#peer.httpVersion;
       case 'RESPONSE_CODE':
-        return status === 0 ? undefined : status;
+        return status;
+      case 'RESPONSE_CODE_DETAILS':
+        return code;
+      case 'BYTES_RECEIVED':
+        return bytesReceived;
+      case 'BYTES_SENT':
+        return bytesSent;
+      case 'REQUESTED_SERVER_NAME':
+        return serverName;
+      case 'TRACE_ID':
+        return traceId;
       case 'ROUTE_NAME':
         return hit?.route.name;
-      case 'VIRTUAL_HOST_NAME':
-        return hit?.virtualHost.name;
       case 'UPSTREAM_CLUSTER':
         return choice?.cluster.cluster.name;
       case 'UPSTREAM_HOST':
@@ -113,9 +143,7 @@ export class RequestValues implements ValueSource {
       case 'RESPONSE_FLAGS':
         return flag ?? '-';
       case 'STREAM_ID':
-        return requestId === '' ? this.#request.header('x-request-id') : requestId;
-      default:
-        return undefined;
+        return this.#requestId;
     }
   }
 }

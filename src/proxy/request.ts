@@ -43,7 +43,7 @@ import { Download } from './download.ts';
 import { abortAnswer } from './fault.ts';
 import type { Generation } from './generation.ts';
 import { grpcFailureAnswer, grpcStatusOf, grpcTimeoutMs, isGrpcType } from './grpc.ts';
-import { headerLines } from './header-lines.ts';
+import { changedFields, settleOps } from './header-lines.ts';
 import { IncomingRequest } from './incoming-request.ts';
 import { localAnswer } from './local-answer.ts';
 import { mirrorRequest } from './mirror.ts';
@@ -59,7 +59,7 @@ import { RequestValues } from './request-values.ts';
 import { responseText } from './response-text.ts';
 import { ROUTER_HEADERS, routerOrders } from './router-headers.ts';
 import { NO_OPS } from './route-runtime.ts';
-import type { ClusterChoice, FoldedHeaderOps, ForwardRuntime, LocalRuntime } from './route-runtime.ts';
+import type { ClusterChoice, ForwardRuntime, LocalRuntime, SettledOps } from './route-runtime.ts';
 import type { Tunnel } from './tunnel.ts';
 import { Upload } from './upload.ts';
 import type { UploadSource } from './upload.ts';
@@ -158,7 +158,7 @@ export class Exchange implements AttemptsUser, RequestOutcome {
   constructor(host: ExchangeHost) {
     this.#host = host;
     this.#context = host.context;
-    this.#request = new IncomingRequest(host.context.settings, host.scheme);
+    this.#request = new IncomingRequest(host.context.settings, host);
     this.#values = new RequestValues(host, this.#request, this);
     this.#upload = new Upload(host);
     const { accessLog, tracer } = host.context;
@@ -341,8 +341,8 @@ export class Exchange implements AttemptsUser, RequestOutcome {
     const fallback = choice.fallbackOn === undefined ? undefined : this.#fallbackOf(choice);
     const fallbackText = fallback === undefined ? '' : this.#composeFallback(head, fallback, hit);
     // Response operations may quote the request, whose bytes will be gone by then.
-    if (choice.responseOps.text === undefined || (fallbackText !== '' && fallback?.responseOps.text === undefined))
-      this.#request.keepHead();
+    if (choice.responseOps.levels !== undefined || (fallbackText !== '' && fallback?.responseOps.levels !== undefined))
+      this.#request.keepSent(text);
     else this.#request.release();
     this.#attempts.start(text, fallbackText, action.fault);
     if (choice.mirrors !== undefined && this.#request.upgrade === '') this.#mirror(head, rewrite, text, choice.mirrors);
@@ -371,15 +371,15 @@ export class Exchange implements AttemptsUser, RequestOutcome {
 
   /** Undefined when it cannot be made. */
   #rewrite(head: RequestHead, choice: ClusterChoice, hit: Hit): RequestRewrite | undefined {
-    const own = choice.requestOps === NO_OPS ? '' : headerLines(choice.requestOps, this.#values);
-    if (own === undefined) return undefined;
+    const ops = settleOps(choice.requestOps, 'request', this.#values);
+    if (ops === undefined) return undefined;
     const id = head.requestIdField === -1 ? `x-request-id: ${this.requestId}\r\n` : '';
     const { upgrade } = this.#request;
     const trace = this.#trace?.lines ?? '';
     const count = this.#attempts.areCounted ? `${ATTEMPT_COUNT}1\r\n` : '';
     const asked = upgrade === '' ? '' : upgradeLines(upgrade);
-    const lines = asked + id + own + trace + count;
-    return upstreamRewrite(head, this.#request, this.#host, hit, choice, this.#context.settings, lines);
+    const lines = asked + id + ops.text + trace + count;
+    return upstreamRewrite(head, this.#request, this.#host, hit, choice, this.#context.settings, ops, lines);
   }
 
   /** Stable, where it makes up for what the canary fails. */
@@ -412,8 +412,9 @@ export class Exchange implements AttemptsUser, RequestOutcome {
   // --- 3: answers of our own -----------------------------------------------------------------------------------------------------------
 
   #answerLocally(runtime: LocalRuntime, { match }: Hit): void {
-    const lines = headerLines(runtime.responseOps, this.#values);
-    const answer = lines === undefined ? undefined : localAnswer(runtime, match, this.#request, this.#host.listenerPort, lines);
+    this.status = runtime.action.status;
+    const ops = settleOps(runtime.responseOps, 'response', this.#values);
+    const answer = ops === undefined ? undefined : localAnswer(runtime, match, this.#request, this.#host.listenerPort, ops);
     if (answer === undefined) this.#refuse(FAILURES.badHeaderValue, false);
     else this.#answer(answer);
   }
@@ -432,7 +433,13 @@ export class Exchange implements AttemptsUser, RequestOutcome {
     const answer = this.#request.isGrpc
       ? grpcFailureAnswer(failure, id, isTime && this.#isClientsTime)
       : failureAnswer(isTime && this.#isTimeoutEmpty ? { ...failure, status: 204 } : failure, id);
-    this.#answer(this.fallenFrom === undefined ? answer : { ...answer, fields: answer.fields + FALLBACK_LINE });
+    this.#answerInPlace(this.fallenFrom === undefined ? answer : { ...answer, fields: answer.fields + FALLBACK_LINE });
+  }
+
+  /** In place of the upstream's answer: the route's operations act on it as they would on that, as in Envoy. */
+  #answerInPlace(answer: Answer): void {
+    this.status = answer.status;
+    this.#answer({ ...answer, fields: changedFields(answer.fields, this.#responseOps(undefined)) });
   }
 
   #answer(answer: Answer): void {
@@ -464,7 +471,7 @@ export class Exchange implements AttemptsUser, RequestOutcome {
   onAborted(abort: InjectedAbort): void {
     this.flag = 'FI';
     this.code = FAILURES.faultAbort.code;
-    this.#answer(abortAnswer(abort, this.#request.isGrpc, this.requestId));
+    this.#answerInPlace(abortAnswer(abort, this.#request.isGrpc, this.requestId));
   }
 
   onUpstreamReady(): void {
@@ -592,10 +599,9 @@ export class Exchange implements AttemptsUser, RequestOutcome {
     this.code = VIA_UPSTREAM;
     this.upstreamServiceMs = Math.round(this.#context.now() - this.startedAt);
     this.#attempts.settle();
-    const ops = this.#responseOps();
-    const lines = ops === NO_OPS ? '' : this.#responseLines(ops, head);
-    const appended = this.#ownLines() + lines + upgradeLines(upgrade);
-    const text = responseText(head, { nominated: nominatedBy(head), ops, dropsContentLength: true, appended });
+    const ops = this.#responseOps(head);
+    const appended = this.#ownLines() + this.#operated(ops) + upgradeLines(upgrade);
+    const text = responseText(head, { nominated: nominatedBy(head), ops: this.#kept(ops), dropsContentLength: true, appended });
     const { cluster, counters } = choice.cluster;
     const countedAt = this.#attempts.handOver();
     // For drains and limits it is a request until it ends; what counts as its outcome is the handshake.
@@ -649,11 +655,11 @@ export class Exchange implements AttemptsUser, RequestOutcome {
     let appended = head.hasDate ? '' : `date: ${context.date()}\r\n`;
     appended += `x-envoy-upstream-service-time: ${this.upstreamServiceMs}\r\n`;
     appended += this.#ownLines();
-    const ops = this.#responseOps();
-    if (ops !== NO_OPS) appended += this.#responseLines(ops, head);
+    const ops = this.#responseOps(head);
+    appended += this.#operated(ops);
     if (this.#download.isChunked) appended += 'transfer-encoding: chunked\r\n';
     if (this.#closes) appended += 'connection: close\r\n';
-    return responseText(head, { nominated: nominatedBy(head), ops, dropsContentLength: head.status === 204, appended });
+    return responseText(head, { nominated: nominatedBy(head), ops: this.#kept(ops), dropsContentLength: head.status === 204, appended });
   }
 
   /** What is said beside the upstream's answer. */
@@ -661,16 +667,21 @@ export class Exchange implements AttemptsUser, RequestOutcome {
     return this.#setCookie + this.#attempts.sessionLine() + (this.fallenFrom === undefined ? '' : FALLBACK_LINE);
   }
 
-  #responseOps(): FoldedHeaderOps {
+  /** Of the route, on this answer. @param head  Undefined where it is not an upstream's. */
+  #responseOps(head: ResponseHead | undefined): SettledOps {
     const ops = this.choice?.responseOps ?? NO_OPS;
-    return this.#cors === undefined ? ops : this.#cors.dropping(ops);
+    this.answering = head;
+    const settled = settleOps(ops, 'response', this.#values);
+    this.answering = undefined;
+    return settled ?? NO_OPS;
   }
 
-  #responseLines(ops: FoldedHeaderOps, head: ResponseHead): string {
-    this.answering = head;
-    const lines = headerLines(ops, this.#values);
-    this.answering = undefined;
-    return this.#cors === undefined ? (lines ?? '') : withoutOrigin(lines ?? '') + this.#corsLines;
+  #operated({ text }: SettledOps): string {
+    return this.#cors === undefined ? text : withoutOrigin(text) + this.#corsLines;
+  }
+
+  #kept(ops: SettledOps): SettledOps {
+    return this.#cors === undefined ? ops : this.#cors.dropping(ops);
   }
 
   /** Body bytes from `at`, after `text` (the head, or nothing). */

@@ -3,13 +3,13 @@
  */
 import { FIRST_HOP_BY_HOP, FieldKind, nameIs } from '../http/field-kind.ts';
 import type { ResponseHead } from '../http/response-head.ts';
-import type { FoldedHeaderOps } from './route-runtime.ts';
+import type { SettledOps } from './route-runtime.ts';
 import { isDropped } from './route-runtime.ts';
 
 export interface ResponseRewrite {
   /** Lower-case names the upstream's Connection field nominated. */
   readonly nominated: readonly string[];
-  readonly ops: FoldedHeaderOps;
+  readonly ops: SettledOps;
   /** 204 and 1xx have no length to state (RFC 9110 §8.6). */
   readonly dropsContentLength: boolean;
   /** Complete lines appended last. */

@@ -8,7 +8,6 @@ import type {
   DirectResponseAction,
   ForwardAction,
   HeaderOps,
-  HeaderValue,
   Mirror,
   RedirectAction,
   Rewrite,
@@ -22,55 +21,32 @@ import type { UserArm } from './user-arm.ts';
 import { CorsRules } from './cors.ts';
 import type { MirrorTarget } from './mirror.ts';
 import type { Credentials } from '../config/credential.ts';
+import { runOps } from './header-lines.ts';
 import { RetryRules } from './retry-rules.ts';
 import { Sessions } from './sessions.ts';
 
-/** Operations folded: what goes of the message as it came, and what is appended after it. */
-export interface FoldedHeaderOps {
-  /** Lower case. */
+/** Operations as they act on one message. */
+export interface SettledOps {
+  /** Of the message as it came. Lower case. */
   readonly drop: readonly string[];
-  readonly append: readonly HeaderValue[];
-  /** `append` as text, where no value depends on the request. */
-  readonly text: string | undefined;
+  /** Complete lines, appended. */
+  readonly text: string;
 }
 
-export const NO_OPS: FoldedHeaderOps = { drop: [], append: [], text: '' };
+/** Operations that are applied one after the other; `levels` where a value depends on the request (header-lines.ts). */
+export type FoldedHeaderOps = (SettledOps & { readonly levels?: never }) | { readonly levels: readonly HeaderOps[] };
 
-/** Folds operations that are applied one after the other; within each: remove, set, add (semantics.md 2.1.5). */
+export const NO_OPS: SettledOps & FoldedHeaderOps = { drop: [], text: '' };
+
 function foldHeaderOps(levels: readonly HeaderOps[]): FoldedHeaderOps {
-  const drop = new Set<string>();
-  let append: HeaderValue[] = [];
-  const forget = (name: string): void => {
-    drop.add(name);
-    append = append.filter((header) => header.name.toLowerCase() !== name);
-  };
-  for (const ops of levels) {
-    for (const name of ops.remove) forget(name.toLowerCase());
-    for (const header of ops.set) {
-      forget(header.name.toLowerCase());
-      append.push(header);
-    }
-    append.push(...ops.add);
-  }
-  if (drop.size === 0 && append.length === 0) return NO_OPS;
-  return { drop: [...drop], append, text: constantText(append) };
-}
-
-function constantText(headers: readonly HeaderValue[]): string | undefined {
-  let text = '';
-  for (const header of headers) {
-    let value = '';
-    for (const part of header.value) {
-      if (typeof part !== 'string') return undefined;
-      value += part;
-    }
-    text += `${header.name}: ${value}\r\n`;
-  }
-  return text;
+  const isSettled = levels.every(({ set, add }) => [...set, ...add].every(({ value }) => value.every((part) => typeof part === 'string')));
+  if (!isSettled) return { levels };
+  const { drop, text } = runOps(levels, ({ value }) => value.filter((part) => typeof part === 'string').join(''));
+  return drop.length === 0 && text === '' ? NO_OPS : { drop, text };
 }
 
 /** Whether a field of the head is dropped. */
-export function isDropped(ops: FoldedHeaderOps, head: Head, field: number): boolean {
+export function isDropped(ops: SettledOps, head: Head, field: number): boolean {
   const start = head.nameStart(field);
   const end = head.nameEnd(field);
   for (const name of ops.drop) {

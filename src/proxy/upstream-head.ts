@@ -5,13 +5,14 @@ import { rewritePath } from '../routing/rewrite.ts';
 import type { DataPlaneSettings } from './options.ts';
 import type { IncomingRequest } from './incoming-request.ts';
 import type { RequestRewrite } from './request-text.ts';
-import type { ClusterChoice } from './route-runtime.ts';
+import type { ClusterChoice, SettledOps } from './route-runtime.ts';
 
 /** What a rewritten path must not hold: it could end the request line. */
 const UNSAFE_TARGET = /[^\x21-\x7e]|#/;
 
 /** Of the client's connection. */
 export interface Passer {
+  readonly scheme: 'http' | 'https';
   readonly peerAddress: string;
   readonly isTrustedPeer: boolean;
   /** Lines that say who asked and who passes it on: the same for every request of the connection. */
@@ -19,6 +20,7 @@ export interface Passer {
 }
 
 /**
+ * @param ops    The choice's operations, settled.
  * @param lines  Appended behind the identity: request id, header operations.
  * @returns      undefined when the rewritten path must not be sent.
  */
@@ -29,6 +31,7 @@ export function upstreamRewrite(
   { match }: Hit,
   choice: ClusterChoice,
   settings: DataPlaneSettings,
+  ops: SettledOps,
   lines: string,
 ): RequestRewrite | undefined {
   let { path } = request;
@@ -43,17 +46,18 @@ export function upstreamRewrite(
   const isRaw =
     head.targetClass === 0 && path === request.path && isOriginForm && !settings.path.mergeSlashes && preview?.query === undefined;
   if (!isRaw && UNSAFE_TARGET.test(path)) return undefined;
-  if (preview?.cookies !== undefined && !choice.requestOps.drop.includes('cookie')) appended += `cookie: ${preview.cookies}\r\n`;
+  if (preview?.cookies !== undefined && !ops.drop.includes('cookie')) appended += `cookie: ${preview.cookies}\r\n`;
   const isHostKept = choice.hostRewrite === undefined && head.hostField !== -1 && isOriginForm;
   const host = choice.hostRewrite ?? (request.authority === '' ? choice.cluster.cluster.host : request.authority);
   return {
     target: isRaw ? undefined : request.withQuery(path),
     host: isHostKept ? undefined : host,
     nominated: request.nominated,
-    ops: choice.requestOps,
+    ops,
     keepsUnderscoreNames: settings.underscoreNames === 'keep',
     isTrustedPeer: passer.isTrustedPeer,
     peerAddress: passer.peerAddress,
+    scheme: passer.scheme,
     appended: appended + lines,
   };
 }

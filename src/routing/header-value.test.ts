@@ -13,6 +13,7 @@ const PROPERTIES: Readonly<Record<string, string | number>> = {
 const SOURCE: ValueSource = {
   requestHeader: (name) => REQUEST[name],
   responseHeader: (name) => (name === 'server' ? 'nginx' : undefined),
+  queryParameter: (name) => (name === 'b' ? 'c' : undefined),
   property: (command) => PROPERTIES[command],
   startTimeMs: Date.UTC(2026, 0, 5, 3, 4, 5, 6),
 };
@@ -38,6 +39,7 @@ describe('a header value', () => {
     ['%RESP(server)%', 'nginx'],
     ['%PROTOCOL%', 'HTTP/1.1'],
     ['%HOSTNAME%', 'box'],
+    ['%QUERY_PARAM(b)%', 'c'],
     ['%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%', '192.0.2.1'],
     ['%RESPONSE_CODE%', '503'],
     ['%UPSTREAM_HOST%', ''],

@@ -3,17 +3,22 @@ import type { HeaderValue } from './table.ts';
 /**
  * Header values with Envoy's command operators: `%REQ(x-user?:authority):16%`, `%START_TIME(%s.%3f)%`, `%%` for a literal percent sign.
  *
- * Parsed once, by compile(); evaluated per request against the message as it arrived. As in Envoy's HeaderParser, an operator without a value
- * gives nothing (not `-`, which is what access logs print), and a header whose whole value comes out empty is left alone: not set, not added.
+ * Parsed once, by compile(); evaluated per request. As in Envoy's HeaderParser, an operator without a value gives nothing (not `-`, which is what access logs
+ * print), and a header whose whole value comes out empty is left alone: not set, not added.
  *
  * Grammar: envoy docs configuration/advanced/substitution_formatter. The caller checks the result before it is sent (P45): values made from
  * request data cannot be trusted to be free of control characters.
  */
 export interface ValueSource {
-  /** By lower-case name, pseudo headers (`:path` with query, `:method`, `:authority`, `:scheme`) included; as received, before any change. */
+  /**
+   * By lower-case name, pseudo headers (`:path` with query, `:method`, `:authority`, `:scheme`) included; of several values the first. As it stands when it is asked
+   * for: of an answer's operations, as it went upstream.
+   */
   requestHeader(name: string): string | undefined;
-  /** By lower-case name; undefined while there is no response yet. */
+  /** By lower-case name, `:status` included; undefined while there is no response yet. */
   responseHeader(name: string): string | undefined;
+  /** As received, not decoded; of several values the first. */
+  queryParameter(name: string): string | undefined;
   /** Value of one of `PROPERTY_COMMANDS`; undefined when it is not known (yet). */
   property(command: PropertyCommand): string | number | undefined;
   /** When the request's first byte arrived, epoch ms. */
@@ -24,7 +29,6 @@ export interface ValueSource {
 const PROPERTY_COMMANDS = [
   'BYTES_RECEIVED',
   'BYTES_SENT',
-  'CONNECTION_ID',
   'DOWNSTREAM_DIRECT_REMOTE_ADDRESS',
   'DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT',
   'DOWNSTREAM_DIRECT_REMOTE_PORT',
@@ -37,19 +41,19 @@ const PROPERTY_COMMANDS = [
   'DURATION',
   'HOSTNAME',
   'PROTOCOL',
-  'REQUEST_DURATION',
+  'REQUESTED_SERVER_NAME',
   'RESPONSE_CODE',
   'RESPONSE_CODE_DETAILS',
   'RESPONSE_DURATION',
   'RESPONSE_FLAGS',
   'ROUTE_NAME',
   'STREAM_ID',
+  'TRACE_ID',
   'UPSTREAM_CLUSTER',
   'UPSTREAM_HOST',
   'UPSTREAM_REMOTE_ADDRESS',
   'UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT',
   'UPSTREAM_REMOTE_PORT',
-  'VIRTUAL_HOST_NAME',
 ] as const;
 
 export type PropertyCommand = (typeof PROPERTY_COMMANDS)[number];
@@ -57,7 +61,7 @@ export type PropertyCommand = (typeof PROPERTY_COMMANDS)[number];
 const PROPERTIES: ReadonlySet<string> = new Set(PROPERTY_COMMANDS);
 
 /** Operators with an argument in parentheses. */
-const HEADER_COMMANDS: ReadonlySet<string> = new Set(['REQ', 'RESP']);
+const ARGUMENT_COMMANDS: ReadonlySet<string> = new Set(['REQ', 'RESP', 'QUERY_PARAM']);
 
 /** `%NAME%`, `%NAME(argument)%`, `%NAME(argument):12%`; the argument of START_TIME may itself hold percent signs. */
 const OPERATOR = /%([A-Z][A-Z0-9_]*)(?:\(([^)]*)\))?(?::([0-9]+))?%/y;
@@ -105,7 +109,7 @@ export function parseHeaderValue(text: string): ParsedHeaderValue {
 }
 
 function isSupported(command: string, argument: string): boolean {
-  if (HEADER_COMMANDS.has(command)) return argument !== '';
+  if (ARGUMENT_COMMANDS.has(command)) return argument !== '';
   return command === 'START_TIME' || (argument === '' && PROPERTIES.has(command));
 }
 
@@ -131,6 +135,8 @@ function evaluate(command: string, argument: string, source: ValueSource): strin
       return firstPresent(argument, (name) => source.requestHeader(name));
     case 'RESP':
       return firstPresent(argument, (name) => source.responseHeader(name));
+    case 'QUERY_PARAM':
+      return source.queryParameter(argument) ?? '';
     case 'START_TIME':
       return formatTime(source.startTimeMs, argument);
     default: {

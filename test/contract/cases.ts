@@ -6,6 +6,7 @@ import { GATEWAY_API_LISTENERS } from './cases/gateway-api-listeners.ts';
 import { GATEWAY_API_MATCHING } from './cases/gateway-api-matching.ts';
 import { GATEWAY_API_MESH } from './cases/gateway-api-mesh.ts';
 import { GATEWAY_API_MESH_SUITE } from './cases/gateway-api-mesh-suite.ts';
+import { HEADER_OPERATIONS } from './cases/header-operations.ts';
 import { MATCHING } from './cases/matching.ts';
 import { POLICIES } from './cases/policies.ts';
 import type { ContractCase } from './contract.ts';
@@ -14,6 +15,7 @@ export const CASES: readonly ContractCase[] = [
   ...MATCHING,
   ...ANSWERS,
   ...POLICIES,
+  ...HEADER_OPERATIONS,
   ...GATEWAY_API_MATCHING,
   ...GATEWAY_API_LISTENERS,
   ...GATEWAY_API_ANSWERS,
