@@ -49,7 +49,7 @@ const ARGUMENT_VALUES: Readonly<Record<string, Value>> = {
   'delete NAME': { kind: 'names', of: 'resources' },
   'token revoke NAME': { kind: 'names', of: 'tokens' },
   VERSION: { kind: 'names', of: 'versions' },
-  'shift HOST': { kind: 'names', of: 'hosts' },
+  'shift HOST': { kind: 'names', of: 'shifted' },
   'simulate ROLLOUT': { kind: 'names', of: 'rollouts' },
 };
 

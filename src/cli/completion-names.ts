@@ -16,7 +16,7 @@ import type { Io } from './io.ts';
 /** First word of the command line that asks for names. */
 export const NAMES_COMMAND = '__names';
 
-export type NameSource = 'resources' | 'rollouts' | 'namespaces' | 'hosts' | 'tokens' | 'versions';
+export type NameSource = 'resources' | 'rollouts' | 'namespaces' | 'shifted' | 'tokens' | 'versions';
 
 const PATIENCE_MS = 1000;
 /** What no shell takes apart or expands; other names are not offered. */
@@ -95,9 +95,12 @@ async function namesOf(what: string, { namespace = 'default', others }: Asked, c
     const { items } = await client.call({ method: 'GET', path: '/api/v1/processes' }, Processes);
     return items.map(({ spec: { service, version } }) => `${service}-${version}`);
   }
-  if (what === 'hosts') {
+  if (what === 'shifted') {
     const { items } = await client.call({ method: 'GET', path: '/api/v1/clusters' }, Clusters);
-    return items.map(({ spec: { host } }) => shortName(host, namespace));
+    const routes = await Promise.all(
+      ['httproute', 'grpcroute'].map(async (kind) => (await named(`/api/v1/resources/${kind}s${query}`)).map((name) => `${kind}/${name}`)),
+    );
+    return [...items.map(({ spec: { host } }) => shortName(host, namespace)), ...routes.flat()];
   }
   if (what === 'namespaces') {
     const lists = await Promise.all(RESOURCE_PLURALS.map((plural) => listed(`/api/v1/resources/${plural}`)));

@@ -15,7 +15,6 @@ interface Condition {
 }
 
 const OF_ITSELF = ['status', 'conditions'];
-const OF_LISTENERS = ['status', 'listeners', 'conditions'];
 const OF_PARENTS = ['status', 'parents', 'conditions'];
 const OF_ANCESTORS = ['status', 'ancestors', 'conditions'];
 
@@ -30,16 +29,17 @@ function condition(heading: string, type: string, path: readonly string[]): Colu
 }
 
 /** What is not as it should be. */
-function troubles(member: 'reason' | 'message', ...paths: readonly (readonly string[])[]): Cell {
+function troubles(member: 'reason' | 'message', path: readonly string[]): Cell {
   return (object) =>
     distinct(
-      paths
-        .flatMap((path) => conditionsAt(object, path))
+      conditionsAt(object, path)
         .filter(isTrouble)
         .map((one) => one[member]),
-      member === 'reason' ? ',' : '; ',
+      SEPARATORS[member],
     );
 }
+
+const SEPARATORS = { reason: ',', message: '; ' } as const;
 
 const distinct = (texts: readonly string[], separator = ','): string => [...new Set(texts.filter((text) => text !== ''))].join(separator);
 
@@ -56,12 +56,25 @@ const age: Column = {
   },
 };
 
-const reasons = (...paths: readonly (readonly string[])[]): Column => ({ heading: 'REASON', cell: troubles('reason', ...paths) });
-const messages = (...paths: readonly (readonly string[])[]): Column => ({
-  heading: 'MESSAGE',
-  cell: troubles('message', ...paths),
-  wide: true,
-});
+const reasons = (path: readonly string[]): Column => ({ heading: 'REASON', cell: troubles('reason', path) });
+const messages = (path: readonly string[]): Column => ({ heading: 'MESSAGE', cell: troubles('message', path), wide: true });
+
+/** Of a Gateway or ListenerSet and its listeners; what is of one listener alone says which: `https:InvalidCertificateRef`. */
+function listenerTroubles(member: 'reason' | 'message'): Cell {
+  return (object) => {
+    const own = troubles(member, OF_ITSELF)(object);
+    const listeners = [valueAt(object, ['status', 'listeners'])].flat().filter((one) => one !== undefined);
+    const ofListeners = listeners.flatMap((listener) =>
+      conditionsAt(asObject(listener), ['conditions'])
+        .filter(isTrouble)
+        .map((one) => `${at('name')(asObject(listener))}:${member === 'message' ? ' ' : ''}${one[member]}`),
+    );
+    return distinct([own, ...ofListeners], SEPARATORS[member]);
+  };
+}
+
+const LISTENER_REASONS: Column = { heading: 'REASON', cell: listenerTroubles('reason') };
+const LISTENER_MESSAGES: Column = { heading: 'MESSAGE', cell: listenerTroubles('message'), wide: true };
 
 const ROUTE: readonly Column[] = [
   name,
@@ -94,11 +107,11 @@ export const KUBERNETES_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     { heading: 'HOSTS', cell: first(['spec', 'servers', 'hosts'], ['spec', 'listeners', 'hostname']) },
     { heading: 'ADDRESS', cell: (object) => distinct([istioAddresses(object), gatewayAddresses(object)]) },
     condition('PROGRAMMED', 'Programmed', OF_ITSELF),
-    reasons(OF_ITSELF, OF_LISTENERS),
+    LISTENER_REASONS,
     age,
     warnings,
     origin,
-    messages(OF_ITSELF, OF_LISTENERS),
+    LISTENER_MESSAGES,
   ],
   gatewayclasses: [
     name,
@@ -114,10 +127,10 @@ export const KUBERNETES_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     { heading: 'PORTS', cell: first(['spec', 'listeners', 'port']) },
     condition('ACCEPTED', 'Accepted', OF_ITSELF),
     condition('PROGRAMMED', 'Programmed', OF_ITSELF),
-    reasons(OF_ITSELF, OF_LISTENERS),
+    LISTENER_REASONS,
     age,
     origin,
-    messages(OF_ITSELF, OF_LISTENERS),
+    LISTENER_MESSAGES,
   ],
   httproutes: ROUTE,
   grpcroutes: ROUTE,

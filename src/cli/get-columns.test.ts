@@ -16,7 +16,7 @@ function shown(
 const condition = (type: string, status: string, reason: string): object => ({ type, status, reason, message: `about ${reason}` });
 
 describe('a Gateway', () => {
-  test('of the Gateway API: class, address with its port, whether it is programmed, and reasons of its listeners', () => {
+  test('of the Gateway API: class, address with its port, whether it is programmed, and which of its listeners have which reasons', () => {
     const gateway = {
       metadata: { name: 'front', annotations: { 'serin.dev/addresses': '80=127.0.0.1:8080,443=127.0.0.1:8443' } },
       spec: { gatewayClassName: 'serin', listeners: [{ port: 80 }, { port: 443, hostname: 'a.example.com' }, { port: 80 }] },
@@ -24,8 +24,11 @@ describe('a Gateway', () => {
         addresses: [{ type: 'IPAddress', value: '127.0.0.1' }],
         conditions: [condition('Accepted', 'True', 'Accepted'), condition('Programmed', 'True', 'Programmed')],
         listeners: [
-          { conditions: [condition('Conflicted', 'False', 'NoConflicts'), condition('ResolvedRefs', 'False', 'InvalidCertificateRef')] },
-          { conditions: [condition('Conflicted', 'True', 'HostnameConflict')] },
+          {
+            name: 'web',
+            conditions: [condition('Conflicted', 'False', 'NoConflicts'), condition('ResolvedRefs', 'False', 'InvalidCertificateRef')],
+          },
+          { name: 'more', conditions: [condition('Conflicted', 'True', 'HostnameConflict')] },
         ],
       },
     };
@@ -36,10 +39,10 @@ describe('a Gateway', () => {
       HOSTS: 'a.example.com',
       ADDRESS: '127.0.0.1:8080,127.0.0.1:8443',
       PROGRAMMED: 'True',
-      REASON: 'InvalidCertificateRef,HostnameConflict',
+      REASON: 'web:InvalidCertificateRef,more:HostnameConflict',
       AGE: '',
     });
-    expect(shown('gateways', gateway, true)['MESSAGE']).toBe('about InvalidCertificateRef; about HostnameConflict');
+    expect(shown('gateways', gateway, true)['MESSAGE']).toBe('web: about InvalidCertificateRef; more: about HostnameConflict');
   });
 
   test('of Istio has no class, and the addresses of its listeners', () => {

@@ -1,5 +1,5 @@
 /** Warnings across resources of Kubernetes' core and the Gateway API. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadText } from './load.ts';
 
 const slice = (metadata: string): string =>
@@ -13,9 +13,9 @@ spec: { gatewayClassName: serin, listeners: [{ name: http, port: 80, protocol: H
 `;
 
 function said(text: string): readonly string[] {
-  return loadText('x.yaml', text).diagnostics.map(
-    ({ line, code, path, message, hint }) => `${line} ${code} ${path}: ${message}${hint === undefined ? '' : ` (${hint})`}`,
-  );
+  return loadText('x.yaml', text)
+    .diagnostics.filter(({ code }) => code !== 'W_NO_ENDPOINTS')
+    .map(({ line, code, path, message, hint }) => `${line} ${code} ${path}: ${message}${hint === undefined ? '' : ` (${hint})`}`);
 }
 
 test('an EndpointSlice of a Service that is there is read without a word', () => {
@@ -68,4 +68,35 @@ test('a Gateway of Istio and one of the Gateway API may have one name', () => {
   const istio =
     '---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: { name: front }\nspec: { servers: [{ port: { number: 81, name: http, protocol: HTTP }, hosts: ["*"] }] }\n';
   expect(said(GATEWAY + istio)).toEqual([]);
+});
+
+describe('a Service without endpoints', () => {
+  const none = (text: string): readonly string[] =>
+    loadText('x.yaml', text)
+      .diagnostics.filter(({ code }) => code === 'W_NO_ENDPOINTS')
+      .map(({ line, path, name, hint }) => `${line} ${path} ${name} (${hint})`);
+  const HINT = '(add an EndpointSlice with labels: { kubernetes.io/service-name: reviews })';
+  const LABELS = '{ name: a, labels: { kubernetes.io/service-name: reviews } }';
+  const route = (kind: string, spec: string): string =>
+    `---\napiVersion: ${kind === 'VirtualService' ? 'networking.istio.io' : 'gateway.networking.k8s.io'}/v1\nkind: ${kind}\nmetadata: { name: r }\nspec: { ${spec} }\n`;
+
+  test('is warned about, with and without an EndpointSlice that has none that is ready', () => {
+    expect(none(SERVICE)).toEqual([`4 metadata.name reviews ${HINT}`]);
+    const unready = slice(LABELS).replace('127.0.0.1] }', '127.0.0.1], conditions: { ready: false } }');
+    expect(none(SERVICE + unready)).toEqual([`4 metadata.name reviews ${HINT}`]);
+  });
+
+  test.each([
+    ['that has some', SERVICE + slice(LABELS)],
+    ['whose slice is refused', SERVICE + slice(LABELS).replace('addressType: IPv4', 'addressType: IPv6')],
+    ['that is a name to look up', SERVICE.replace('spec: {', 'spec: { type: ExternalName, externalName: a.example,')],
+    ['that has no ports', SERVICE.replace('ports: [{ port: 80 }]', 'clusterIP: None')],
+    ['whose requests a route has', SERVICE + route('HTTPRoute', 'parentRefs: [{ group: "", kind: Service, name: reviews }]')],
+    [
+      'whose requests a VirtualService has',
+      SERVICE + route('VirtualService', 'hosts: [reviews], http: [{ route: [{ destination: { host: other } }] }]'),
+    ],
+  ])('is none %s', (_what, text) => {
+    expect(none(text)).toEqual([]);
+  });
 });

@@ -1,8 +1,9 @@
 /** What can only be seen across resources of Kubernetes' core and the Gateway API, and no status says. */
 import { nearest } from '../base/nearest.ts';
-import { SERVICE_NAME_LABEL } from './kubernetes/services.ts';
-import type { EndpointSlice } from './kubernetes/types.ts';
+import { resolveHost, serviceHost } from './hosts.ts';
+import { type EndpointSlice, type KubernetesService, SERVICE_NAME_LABEL } from './kubernetes/types.ts';
 import { show, type Place } from './report.ts';
+import type { ServiceIndex } from './services.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Path } from './yaml-node.ts';
 
@@ -37,6 +38,39 @@ export function analyzeEndpointSlices(
       close === undefined ? undefined : `did you mean ${close}?`,
     );
   }
+}
+
+/** Services that nobody answers for, unless routes say who does. */
+export function analyzeServices(
+  snapshot: Snapshot,
+  services: ServiceIndex,
+  placeOf: (service: KubernetesService, path: Path) => Place | undefined,
+): void {
+  if (snapshot.kubernetesServices.length === 0) return;
+  const routed = routedHosts(snapshot);
+  for (const service of snapshot.kubernetesServices) {
+    const { name, namespace } = service.metadata;
+    const host = serviceHost(name, namespace);
+    const found = services.service(host);
+    if (found === undefined || found.ports.length === 0 || routed.has(host)) continue;
+    if (found.endpoints.length > 0 || found.processes.length > 0) continue;
+    placeOf(service, ['metadata', 'name'])?.warn(
+      'W_NO_ENDPOINTS',
+      `Service ${show(name)} has no endpoint that is ready: its requests are answered with 503`,
+      `add an EndpointSlice with labels: { ${SERVICE_NAME_LABEL}: ${name} }`,
+    );
+  }
+}
+
+/** Whose requests in the mesh go where a route says. */
+function routedHosts({ virtualServices, httpRoutes, grpcRoutes, tlsRoutes }: Snapshot): ReadonlySet<string> {
+  const hosts = virtualServices.flatMap(({ metadata, spec }) => (spec.hosts ?? []).map((host) => resolveHost(host, metadata.namespace)));
+  const parents = [...httpRoutes, ...grpcRoutes, ...tlsRoutes].flatMap(({ metadata, spec }) =>
+    (spec.parentRefs ?? []).flatMap(({ kind, name, namespace = metadata.namespace }) =>
+      kind === 'Service' ? [serviceHost(name, namespace)] : [],
+    ),
+  );
+  return new Set([...hosts, ...parents]);
 }
 
 /** Comparing a slip with thousands of names takes long. */

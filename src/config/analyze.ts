@@ -6,7 +6,7 @@ import type { Diagnostic } from '../base/diagnostic.ts';
 import { nearest } from '../base/nearest.ts';
 import { analyzeCertificates } from './analyze-certificates.ts';
 import { analyzeDelegates } from './analyze-delegates.ts';
-import { analyzeEndpointSlices, isGatewayApiGateway } from './analyze-kubernetes.ts';
+import { analyzeEndpointSlices, analyzeServices, isGatewayApiGateway } from './analyze-kubernetes.ts';
 import { warnConnections } from './analyze-releases.ts';
 import { analyzeTargets } from './analyze-rollout-targets.ts';
 import { hostsOverlap, normalizeHost, resolveHost, shortNames } from './hosts.ts';
@@ -39,9 +39,12 @@ class Analysis {
   readonly #knownHosts: readonly string[];
   #hintsLeft = MAX_HINTS;
   readonly #places = new Map<AnyResource, Place>();
+  /** Nothing was refused before. */
+  readonly #isWhole: boolean;
 
   constructor(snapshot: Snapshot, loaded: readonly LoadedResource[], diagnostics: Diagnostic[]) {
     this.#snapshot = snapshot;
+    this.#isWhole = diagnostics.every(({ severity }) => severity !== 'error');
     this.#services = serviceIndex(snapshot);
     this.#gateways = new Map(snapshot.gateways.map((gateway) => [nameOf(gateway), gateway]));
     this.#knownHosts = this.#services.services().flatMap(({ host }) => shortNames(host));
@@ -62,6 +65,8 @@ class Analysis {
     this.#serviceEntries();
     this.#rollouts();
     analyzeEndpointSlices(this.#snapshot, (slice, path) => this.#place(slice, path));
+    // What is refused may be what gives them endpoints.
+    if (this.#isWhole) analyzeServices(this.#snapshot, this.#services, (service, path) => this.#place(service, path));
   }
 
   #place(resource: AnyResource, path: Path = []): Place | undefined {

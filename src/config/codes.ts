@@ -102,6 +102,7 @@ export const CODES = {
   W_DUPLICATE_CERTIFICATE: 'two Gateways show the same certificate, so HTTP/2 clients mix them up (Istio IST0138)',
   W_NEVER_EJECTED: 'outlier detection can eject nobody: one endpoint is more than maxEjectionPercent of them',
   W_EMPTY_SUBSET: 'a subset selects no endpoint (Istio IST0173)',
+  W_NO_ENDPOINTS: 'a Service has no endpoint that is ready, and no route says who has its requests',
   W_UNUSED: 'a DestinationRule or an EndpointSlice is for a service that is not there',
   // rendering for Envoy
   W_ENVOY_OMITTED: 'something that Serin does is not in what is rendered for Envoy',

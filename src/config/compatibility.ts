@@ -2,10 +2,11 @@
 import { GATEWAY_API_SCHEMAS, type GatewayApiKind } from './gateway-api/read.ts';
 import { SCHEMAS, type SpecKind } from './istio/kinds.ts';
 import { schemaFields } from './istio/shape.ts';
+import { endpointsSchema } from './kubernetes/endpoints.ts';
 import { KUBERNETES_SCHEMAS, type KubernetesKind } from './kubernetes/read.ts';
 
 export interface FieldFate {
-  readonly kind: SpecKind | GatewayApiKind | KubernetesKind;
+  readonly kind: SpecKind | GatewayApiKind | KubernetesKind | 'Endpoints';
   /** `spec.http[].match[].headers`; `{}` stands for the keys of a map. */
   readonly path: string;
   /**
@@ -33,6 +34,7 @@ const KINDS = [
   'BackendTLSPolicy',
   'Service',
   'EndpointSlice',
+  'Endpoints',
   'Namespace',
   'ConfigMap',
   'Rollout',
@@ -40,13 +42,14 @@ const KINDS = [
   'Notification',
 ] as const satisfies readonly FieldFate['kind'][];
 
-const ALL_SCHEMAS = { ...SCHEMAS, ...GATEWAY_API_SCHEMAS, ...KUBERNETES_SCHEMAS };
+/** What they say stands beside their metadata. */
+const CORE_SCHEMAS = { ...KUBERNETES_SCHEMAS, Endpoints: endpointsSchema };
+const ALL_SCHEMAS = { ...SCHEMAS, ...GATEWAY_API_SCHEMAS, ...CORE_SCHEMAS };
 
 /** In the order of the kinds and of the fields in their schemas. */
 export function compatibility(): readonly FieldFate[] {
   return KINDS.flatMap((kind) =>
-    // What the kinds of Kubernetes' core say stands beside their metadata.
-    [...schemaFields(ALL_SCHEMAS[kind], Object.hasOwn(KUBERNETES_SCHEMAS, kind) ? '' : 'spec')].map(({ path, mark }) => ({
+    [...schemaFields(ALL_SCHEMAS[kind], Object.hasOwn(CORE_SCHEMAS, kind) ? '' : 'spec')].map(({ path, mark }) => ({
       kind,
       path,
       fate: mark?.fate ?? 'honoured',

@@ -11,6 +11,7 @@ import { checkMetadata } from './metadata.ts';
 import { readKind } from './istio/kinds.ts';
 import { isGatewayApiKind, readGatewayApi } from './gateway-api/read.ts';
 import { GATEWAY_API_GROUP } from './gateway-api/types.ts';
+import { readEndpoints } from './kubernetes/endpoints.ts';
 import { isKubernetesKind, readKubernetes } from './kubernetes/read.ts';
 import { readSecret } from './kubernetes/secret.ts';
 import { loadedResource, type LoadedResource } from './loaded.ts';
@@ -103,6 +104,10 @@ function readResource(value: unknown, locate: Locate, loaded: LoadedResource[], 
   const slash = value.apiVersion.indexOf('/');
   const group = slash === -1 ? '' : value.apiVersion.slice(0, slash);
   const version = value.apiVersion.slice(slash + 1);
+  if (value.apiVersion === 'v1' && value.kind === 'Endpoints') {
+    readEndpointsDocument(value, place, loaded, locate);
+    return;
+  }
   const candidates = GROUPS.filter(({ kinds }) => kinds.some((name) => wireKind(name) === value.kind));
   const known = candidates.find(({ name }) => name === group) ?? candidates.find((candidate) => isSlip(group, candidate));
   const kind = known?.kinds.find((name) => wireKind(name) === value.kind);
@@ -157,6 +162,16 @@ function readSecretDocument(value: z.infer<typeof headSchema>, place: Place, loa
   const spec = readSecret(rest, place);
   if (metadata === undefined || spec === undefined) return;
   loaded.push(loadedResource({ apiVersion, kind: 'Secret', metadata, spec, origin: locate([], 'value').origin }, locate));
+}
+
+function readEndpointsDocument(value: z.infer<typeof headSchema>, place: Place, loaded: LoadedResource[], locate: Locate): void {
+  const { apiVersion: _version, kind: _endpoints, metadata: meta, ...rest } = value;
+  // Endpoints have the name of their Service.
+  const metadata = checkMetadata('Service', meta, place.at('metadata'));
+  if (metadata === undefined) return;
+  const { origin } = locate([], 'value');
+  for (const slice of readEndpoints(rest, metadata, place))
+    loaded.push(loadedResource({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', ...slice, origin }, locate));
 }
 
 /** A known kind in a group that is nearly its own (`networking.istio.oi`), or none at all. */

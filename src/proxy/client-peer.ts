@@ -51,7 +51,7 @@ export class ClientPeer {
     const own = this.#site?.name;
     if (own === undefined) return false;
     if (wanted !== undefined && wanted !== own) return true;
-    const site = this.generation.tlsSites(this.listener.name)?.find(hostOf(authority));
+    const site = this.generation.tlsSites(this.listener.name)?.find(authority);
     return site !== undefined && site.name !== own;
   }
 }
@@ -59,9 +59,4 @@ export class ClientPeer {
 /** Node says false where the client has named none. */
 function serverNameOf({ servername }: TLSSocket & { readonly servername?: string | false | null }): string | undefined {
   return typeof servername === 'string' && servername !== '' ? servername : undefined;
-}
-
-/** Of a Host field, without its port and the dot of a complete name. */
-function hostOf(authority: string): string {
-  return authority.replace(/\.?(?::\d*)?$/, '').toLowerCase();
 }

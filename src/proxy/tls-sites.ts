@@ -10,7 +10,8 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Credentials } from '../config/credential.ts';
 import type { TcpRoute, TlsSite } from '../routing/table.ts';
-import { matchTcp, nameExactness, plainAddress, type TcpHit } from '../routing/tcp-match.ts';
+import { DomainIndex } from '../routing/domain-index.ts';
+import { matchTcp, patternExactness, plainAddress, type TcpHit } from '../routing/tcp-match.ts';
 import { readClientHello } from './client-hello.ts';
 
 /** Reliability P64. */
@@ -21,6 +22,8 @@ const UNRECOGNIZED_NAME = Buffer.from([21, 3, 3, 0, 2, 2, 112]);
 interface Served {
   readonly site: TlsSite;
   readonly server: Server;
+  /** Of the pattern that a name is found by. */
+  readonly exactness: number;
 }
 
 /** What becomes of a connection whose client has said whom it means. */
@@ -34,7 +37,7 @@ export interface TlsOutcome {
 const NOTHING: Buffer = Buffer.alloc(0);
 
 export class TlsSites {
-  readonly #served: readonly Served[];
+  readonly #served = new DomainIndex<Served>();
   readonly #passthrough: readonly TcpRoute[];
   /** Connections whose handshake is under way: Node's TLS server says which is through by the addresses of its ends only. */
   readonly #waiting = new Map<string, (secure: TLSSocket, site: TlsSite) => void>();
@@ -42,21 +45,21 @@ export class TlsSites {
   /** @throws When a credential cannot be used: a key of another certificate, say. */
   constructor(sites: readonly TlsSite[], passthrough: readonly TcpRoute[], credentials: Credentials) {
     this.#passthrough = passthrough;
-    this.#served = sites.map((site) => ({
-      site,
-      server: tlsServer(site, credentials, (secure) => {
+    for (const site of sites) {
+      const server = tlsServer(site, credentials, (secure) => {
         const key = connectionKey(secure);
         const onSecure = this.#waiting.get(key);
         this.#waiting.delete(key);
         if (onSecure !== undefined && isAcceptable(secure, site)) onSecure(secure, site);
         else secure.destroy();
-      }),
-    }));
+      });
+      for (const pattern of site.serverNames) this.#served.add(pattern, { site, server, exactness: patternExactness(pattern) });
+    }
   }
 
-  /** The site a name belongs to. */
-  find(serverName: string | undefined): TlsSite | undefined {
-    return this.#find(serverName).served?.site;
+  /** The site that a request belongs to. @param authority As received. */
+  find(authority: string): TlsSite | undefined {
+    return this.#served.find(authority)?.site;
   }
 
   /** Takes an accepted connection whose bytes nobody has read. It is destroyed when no handshake comes of it. */
@@ -76,14 +79,13 @@ export class TlsSites {
       const whole = hello;
       // What the listeners of a connection remember, it holds for as long as it lives.
       hello = NOTHING;
-      const found = typeof read === 'string' ? undefined : this.#find(read.serverName);
+      const served = typeof read === 'string' ? undefined : this.#served.find(read.serverName ?? '');
       const hit = typeof read === 'string' ? undefined : this.#passOn(socket, read.serverName);
-      if (hit !== undefined && hit.exactness > (found?.exactness ?? -1)) {
+      if (hit !== undefined && hit.exactness > (served?.exactness ?? -1)) {
         socket.unshift(whole);
         outcome.onPassthrough(hit.route);
         return;
       }
-      const served = found?.served;
       if (served === undefined) {
         if (typeof read === 'string') socket.destroy();
         else socket.end(UNRECOGNIZED_NAME, () => socket.destroySoon());
@@ -97,20 +99,6 @@ export class TlsSites {
     };
     socket.on('data', onData);
     socket.resume();
-  }
-
-  #find(serverName: string | undefined): { readonly served: Served | undefined; readonly exactness: number } {
-    let served: Served | undefined;
-    let exactness = -1;
-    for (const candidate of this.#served) {
-      for (const pattern of candidate.site.serverNames) {
-        const found = nameExactness(pattern, serverName ?? '');
-        if (found <= exactness) continue;
-        served = candidate;
-        exactness = found;
-      }
-    }
-    return { served, exactness };
   }
 
   #passOn({ localAddress = '', remoteAddress = '' }: Socket, serverName: string | undefined): TcpHit | undefined {

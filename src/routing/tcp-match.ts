@@ -13,7 +13,7 @@ export interface ConnectionView {
 
 export interface TcpHit {
   readonly route: TcpRoute;
-  /** How exact the server name it was taken by is (`nameExactness`). */
+  /** How exact the server name it was taken by is (`patternExactness`). */
   readonly exactness: number;
 }
 
@@ -43,11 +43,16 @@ function holds({ serverNames, destinationSubnets, sourceSubnet, never }: TcpMatc
   return Math.max(...serverNames.map((pattern) => nameExactness(pattern, view.serverName ?? '')));
 }
 
-/** How exact a pattern is for a name it fits: more for more. -1 where it does not. `*.example.com` is not example.com (gateway.proto). */
-export function nameExactness(pattern: string, name: string): number {
-  if (pattern === name && name !== '') return Number.MAX_SAFE_INTEGER;
+/** How exact a pattern is for a name: more for more. -1 where it does not fit. `*.example.com` is not example.com (gateway.proto). */
+function nameExactness(pattern: string, name: string): number {
+  const isWithinWildcard = pattern.startsWith('*.') && name.endsWith(pattern.slice(1)) && name.length >= pattern.length;
+  return pattern === '*' || (pattern === name && name !== '') || isWithinWildcard ? patternExactness(pattern) : -1;
+}
+
+/** Of a pattern by itself: an exact name beats the longest wildcard beats `*`. */
+export function patternExactness(pattern: string): number {
   if (pattern === '*') return 0;
-  return pattern.startsWith('*.') && name.endsWith(pattern.slice(1)) && name.length >= pattern.length ? pattern.length : -1;
+  return pattern.startsWith('*') ? pattern.length : Number.MAX_SAFE_INTEGER;
 }
 
 /** IPv4 addresses as themselves, also on a socket of both families. */

@@ -7,6 +7,7 @@
  */
 import { isIPv6 } from 'node:net';
 import type { Listener, TcpMatch, TcpRoute, TlsSite } from '../routing/table.ts';
+import { patternExactness } from '../routing/tcp-match.ts';
 import { any, type Message, present } from './message.ts';
 
 const INPUTS = 'envoy.extensions.matching.common_inputs.network.v3';
@@ -110,18 +111,12 @@ function asksAddresses({ destinationSubnets, sourceSubnet }: Claim): boolean {
 function withoutTaken(claims: readonly Claim[]): readonly Claim[] {
   const taken = new Set<string | undefined>();
   return claims
-    .toSorted((a, b) => exactness(b.serverName) - exactness(a.serverName))
+    .toSorted((a, b) => patternExactness(b.serverName ?? ANY_NAME) - patternExactness(a.serverName ?? ANY_NAME))
     .filter((claim) => {
       if (taken.has(claim.serverName)) return false;
       if (!asksAddresses(claim)) taken.add(claim.serverName);
       return true;
     });
-}
-
-/** As `nameExactness`, of a pattern by itself. */
-function exactness(pattern = ANY_NAME): number {
-  if (pattern === ANY_NAME) return 0;
-  return pattern.startsWith('*') ? pattern.length : Number.MAX_SAFE_INTEGER;
 }
 
 /** By `filter_chain_match`. A chain for some names and for every other one stands twice: a match without names cannot list any. */

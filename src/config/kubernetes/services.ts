@@ -8,32 +8,48 @@
 import type { ServiceEntry, ServicePort, WorkloadEntrySpec } from '../resources.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { resolveHost } from '../hosts.ts';
-import type { EndpointSlice, KubernetesService, KubernetesServicePort } from './types.ts';
+import {
+  type EndpointSlice,
+  type KubernetesService,
+  type KubernetesServicePort,
+  MANAGED_BY_LABEL,
+  MIRRORED,
+  SERVICE_NAME_LABEL,
+} from './types.ts';
 
 /** A ServiceEntry, or a Service in the form of one. */
 export type ServiceDeclaration = Omit<ServiceEntry, 'kind'> & { readonly kind: 'ServiceEntry' | 'Service' };
-
-export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 type Kubernetes = Pick<Snapshot, 'kubernetesServices' | 'endpointSlices' | 'grpcRoutes'>;
 
 /** In the order of the Services. */
 export function declaredServices(snapshot: Kubernetes): readonly ServiceDeclaration[] {
   if (snapshot.kubernetesServices.length === 0) return [];
-  const slices = new Map<string, EndpointSlice[]>();
-  for (const slice of snapshot.endpointSlices) {
-    const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
-    if (name === undefined) continue;
-    const key = `${slice.metadata.namespace}/${name}`;
-    const same = slices.get(key);
-    if (same === undefined) slices.set(key, [slice]);
-    else same.push(slice);
-  }
+  const slices = slicesByService(snapshot.endpointSlices);
   const grpc = grpcPorts(snapshot.grpcRoutes);
   return snapshot.kubernetesServices.map((service) => {
     const { namespace, name } = service.metadata;
     return declaration(service, slices.get(`${namespace}/${name}`) ?? [], grpc);
   });
+}
+
+/** By `namespace/name`. Slices that were made of Endpoints are left out where there are others. */
+function slicesByService(all: readonly EndpointSlice[]): ReadonlyMap<string, readonly EndpointSlice[]> {
+  const found = new Map<string, EndpointSlice[]>();
+  for (const slice of all) {
+    const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
+    if (name === undefined) continue;
+    const key = `${slice.metadata.namespace}/${name}`;
+    const same = found.get(key);
+    if (same === undefined) found.set(key, [slice]);
+    else if (isMirrored(slice) === same.every(isMirrored)) same.push(slice);
+    else if (!isMirrored(slice)) found.set(key, [slice]);
+  }
+  return found;
+}
+
+function isMirrored({ metadata }: EndpointSlice): boolean {
+  return metadata.labels?.[MANAGED_BY_LABEL] === MIRRORED;
 }
 
 function declaration(service: KubernetesService, slices: readonly EndpointSlice[], grpc: ReadonlySet<string>): ServiceDeclaration {
@@ -60,7 +76,7 @@ function portName({ name, port }: KubernetesServicePort): string {
 }
 
 function endpointsOf({ metadata, spec }: EndpointSlice): readonly WorkloadEntrySpec[] {
-  const { [SERVICE_NAME_LABEL]: _service, ...labels } = metadata.labels ?? {};
+  const { [SERVICE_NAME_LABEL]: _service, [MANAGED_BY_LABEL]: _maker, ...labels } = metadata.labels ?? {};
   const ports = Object.fromEntries(
     spec.ports.flatMap(({ name, port }) => (port === undefined ? [] : [[name === undefined || name === '' ? 'port' : name, port]])),
   );

@@ -41,6 +41,11 @@ export interface EndpointSliceSpec {
   }[];
   readonly ports: readonly { readonly name?: string; readonly protocol?: string; readonly port?: number; readonly appProtocol?: string }[];
 }
+export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+export const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
+/** Who has made a slice of Endpoints. */
+export const MIRRORED = 'serin.dev';
+
 /** Of the Service that the label `kubernetes.io/service-name` names. Its other labels are those of its endpoints: subsets go by them. */
 export type EndpointSlice = Resource<'EndpointSlice', EndpointSliceSpec>;
 

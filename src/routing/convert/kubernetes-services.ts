@@ -4,8 +4,12 @@
  */
 import { isIP } from 'node:net';
 import { resolveHost } from '../../config/hosts.ts';
-import { type EndpointSlice, type KubernetesService, type KubernetesServicePort } from '../../config/kubernetes/types.ts';
-import { SERVICE_NAME_LABEL } from '../../config/kubernetes/services.ts';
+import {
+  type EndpointSlice,
+  type KubernetesService,
+  type KubernetesServicePort,
+  SERVICE_NAME_LABEL,
+} from '../../config/kubernetes/types.ts';
 import {
   HEALTH_CHECK_ANNOTATION,
   RUN_ANNOTATION,

@@ -127,6 +127,6 @@ function unusedCa(name: string): Pick<Diagnostic, 'code' | 'message' | 'hint'> {
   return { code: 'W_GATEWAY_API', message: `one CA is used, so that ${name} is not`, hint: 'put all of them into one ca.crt' };
 }
 
-function warn(compilation: Compilation, resource: Pick<AnyResource, 'kind' | 'metadata' | 'origin'>, path: string, verdict: Verdict): void {
+function warn(compilation: Compilation, resource: AnyResource, path: string, verdict: Verdict): void {
   compilation.warn(resource, { code: 'W_GATEWAY_API', path, message: `${verdict.reason}: ${verdict.message}` });
 }
