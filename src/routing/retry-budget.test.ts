@@ -4,7 +4,7 @@ import { retryLimit } from './retry-budget.ts';
 const PORT = 80;
 
 test.each<readonly [string, ...Parameters<typeof retryLimit>, ReturnType<typeof retryLimit>]>([
-  ['a fifth of what is in flight, and three, where nothing is said', undefined, undefined, PORT, false, { percent: 20, atLeast: 3 }],
+  ['less than a fifth of other requests, and three, where nothing is said', undefined, undefined, PORT, false, { percent: 16, atLeast: 3 }],
   [
     'no limit where nothing is said and Istio is followed',
     undefined,
@@ -23,7 +23,7 @@ test.each<readonly [string, ...Parameters<typeof retryLimit>, ReturnType<typeof 
     undefined,
     PORT,
     false,
-    { percent: 20, atLeast: 3 },
+    { percent: 16, atLeast: 3 },
   ],
   [
     'the budget before maxRetries',

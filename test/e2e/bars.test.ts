@@ -59,7 +59,7 @@ async function metric(process: SerinProcess, pattern: RegExp): Promise<number> {
 }
 
 test.each([1, 2])(
-  'a retry storm: of three retries of everything at most a fifth of what is in flight are made (%i workers)',
+  'a retry storm: three retries of everything are a fifth more load at most (%i workers)',
   { timeout: 60_000 },
   async (workers) => {
     let asked = 0;
@@ -70,15 +70,14 @@ test.each([1, 2])(
     const port = await listen(failing);
     onTestFinished(() => close(failing));
     const started = await up([port], 'attempts: 3, retryOn: 5xx', 'loadBalancer: { simple: ROUND_ROBIN }', workers);
-    // More than 3 in flight are what a fifth is of: below that three retries are always let through.
+    // With few in flight three retries are let through, whatever part that is.
     const load = new RawLoad(started.address('mesh'), 'app', 64, 8000);
     await load.done;
     const { sent, ok } = load.tally;
     expect(ok).toBe(0);
     expect(asked - sent).toBe(await metric(started, /^serin_retries_total\{/));
     expect(asked - sent).toBeGreaterThan(0);
-    // Where an answer takes much longer than the back-off, a fifth of all is a quarter of the others.
-    expect(asked).toBeLessThanOrEqual(sent * 1.25);
+    expect(asked).toBeLessThanOrEqual(sent * 1.2);
     expect(await metric(started, /^serin_retries_refused_total\{/)).toBeGreaterThan(0);
   },
 );

@@ -87,7 +87,7 @@ export const HEADER_OPERATIONS: readonly ContractCase[] = [
   },
   {
     title: 'and on an answer that does not come in time',
-    config: rules(`${to('v1')}, timeout: 100ms, ${response('set: { x-a: b, content-type: text/html }')}`),
+    config: rules(`${to('v1')}, timeout: 250ms, ${response('set: { x-a: b, content-type: text/html }')}`),
     requests: [{ ask: 'reviews/', with: ['x-do: slow'], gets: 504, answer: { 'x-a': 'b', 'content-type': 'text/html' } }],
   },
 ];
