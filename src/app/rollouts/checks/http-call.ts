@@ -93,6 +93,11 @@ export function call({ url, method, headers, body, timeoutMs, signal }: HttpCall
       socket.once(target.protocol === 'https:' ? 'secureConnect' : 'connect', () => (hasArrived = true));
     });
     request.on('error', fail);
+    // Node drops a connection that changes its protocol, and says no more of it.
+    request.on('upgrade', ({ statusCode }, socket) => {
+      socket.destroy();
+      fail(new Error(`it answered ${statusCode} and would speak another protocol`));
+    });
     request.on('response', (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;

@@ -133,6 +133,11 @@ describe('web', () => {
 
   test.each<[what: string, reply: (response: ServerResponse) => void, problem: RegExp]>([
     ['a redirect is not followed', (response) => response.writeHead(302, { location: '/other' }).end(), /302; redirects are not followed/],
+    [
+      'another protocol is no answer',
+      (response) => response.writeHead(101, { connection: 'upgrade', upgrade: 'websocket' }).end(),
+      /answered 101 and would speak another protocol/,
+    ],
     ['an error of the server', (response) => response.writeHead(500).end('{}'), /answered 500/],
     ['no JSON', (response) => response.end('fine'), /no JSON/],
     ['a body without end', (response) => flood(response), /larger than 1048576 bytes/],
