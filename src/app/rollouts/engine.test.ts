@@ -5,6 +5,7 @@ import { StatsWriter } from '../../telemetry/shared-stats.ts';
 import { messageOf, phaseOf } from '../../rollout/phase.ts';
 import { EngineRig, HOST, inForceOf, NAME, type World } from '../../../test/helpers/engine-rig.ts';
 import type { Rollouts } from './engine.ts';
+import { rolloutObject } from './view.ts';
 
 const config = (rollout: string): string => `
 services:
@@ -103,6 +104,10 @@ test('a canary that fails is cut off by the kill switch, even while nothing can 
   const view = new Uint8Array(world.board.segments()[0] ?? new SharedArrayBuffer(1));
   expect(view[slot]).not.toBe(0);
   expect(shown(rollouts)).toBe('Paused 1 {"v2":2000,"v1":8000}');
+  const found = rollouts.find(NAME);
+  expect(found && rolloutObject(found, rollouts.problem).status).toMatchObject({
+    message: expect.stringMatching(/^rolled back: error rate is worse than tolerated: .*; stands still: no space left$/),
+  });
   rig.isDiskFull = false;
   await ticks(rollouts, 1);
   expect(shown(rollouts)).toBe('Degraded - {"v2":0,"v1":10000}');

@@ -26,7 +26,7 @@ export function rolloutObject({ name, spec, stored, situation, comparisons, chec
   const analyst = only === undefined ? undefined : comparisons?.of(only);
   const route = routeOfTarget(host);
   const isServing = spec !== undefined && (active !== undefined || state.outcome !== undefined);
-  const message = situationMessage(spec !== undefined, active !== undefined, problem, () =>
+  const message = situationMessage(spec !== undefined, active !== undefined, problem && withProof(problem, active, situation), () =>
     messageOf(state, situation, lastReason(records)),
   );
   return {
@@ -106,6 +106,11 @@ function situationMessage(isConfigured: boolean, isUnderWay: boolean, problem: s
   if (!isConfigured)
     return `orphaned: its Rollout is no longer in the files, so these are in force; the state is kept${isUnderWay ? ', serin rollout abort ends it' : ''}`;
   return problem ?? message();
+}
+
+/** A worker waits for no disk: what it has proved is in force, though the release cannot be said to have ended. */
+function withProof(problem: string, active: RolloutState['active'], { judgement }: Tracked['situation']): string {
+  return active === undefined || judgement?.decision !== 'rollback' ? problem : `${judgement.message}; ${problem}`;
 }
 
 /** How it ended; what is tidied up afterwards says nothing about that. */
