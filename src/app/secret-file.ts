@@ -1,7 +1,7 @@
 /** Secrets of 256 random bits in files of the state directory: made at the first start, readable by the owner only, printed nowhere. */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { requirePlainFile } from './state-directory.ts';
+import { requirePlainFile, StateError } from './state-directory.ts';
 
 const SECRET_BYTES = 32;
 const SECRET_TEXT = /^[A-Za-z0-9_-]{43}$/;
@@ -18,7 +18,7 @@ export function readSecret(file: string): string | undefined {
   return SECRET_TEXT.test(text) ? text : undefined;
 }
 
-/** Reads the secret or makes one. `notice` is told what the user should know. @param what `token` @throws StateError, and fs errors */
+/** Reads the secret or makes one. `notice` is told what the user should know. @param what `token` @throws StateError, and what reading throws */
 export function ensureSecret(file: string, what: string, notice: (message: string) => void): string {
   requirePlainFile(file);
   const existing = readSecret(file);
@@ -35,6 +35,19 @@ export function ensureSecret(file: string, what: string, notice: (message: strin
   // `wx` after removing never follows a link somebody laid there.
   rmSync(file, { force: true });
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
-  writeFileSync(file, `${secret}\n`, { flag: 'wx', mode: 0o600 });
+  try {
+    writeFileSync(file, `${secret}\n`, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    // Half of one would be taken for one that somebody has changed.
+    rmSync(file, { force: true });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StateError(
+      'E_STATE_FILE',
+      `cannot write the ${what} file ${file}: ${reason}; make space there, or give another directory with --state DIR`,
+      {
+        cause: error,
+      },
+    );
+  }
   return secret;
 }

@@ -142,7 +142,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
           : { accessLog: wanted.setting, onAccessLines: (lines) => accessLog.write(lines) }),
         upgrades: ['websocket', ...(options.upgrades ?? [])],
         ...(options.trustedProxies === undefined ? {} : { trustedProxies: options.trustedProxies }),
-        onInternalError: (error) => logger.error({ err: error }, 'a request failed inside Serin'),
+        onInternalError: (error) => logger.error({ err: error }, 'something failed inside Serin'),
       }),
     );
     const health = parts.add(
@@ -233,12 +233,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         sessions,
         clock,
         logger,
-        onReachable: ({ host, port }, certificate) =>
-          writeDaemonInfo(options.stateDirectory, {
-            pid: process.pid,
-            version: VERSION,
-            admin: { host, port, ...(certificate === undefined ? {} : { certificate }) },
-          }),
+        onReachable: ({ host, port }, certificate) => {
+          const admin = { host, port, ...(certificate === undefined ? {} : { certificate }) };
+          const warning = writeDaemonInfo(options.stateDirectory, { pid: process.pid, version: VERSION, admin });
+          if (warning !== undefined) logger.warn(warning);
+        },
       }),
     );
 
@@ -297,7 +296,8 @@ function openDirectory(
   if (warning !== undefined) logger.warn(warning);
   const lock = lockState(directory);
   parts.add({ close: () => lock.release() });
-  writeDaemonInfo(directory, { pid: process.pid, version: VERSION });
+  const unknown = writeDaemonInfo(directory, { pid: process.pid, version: VERSION });
+  if (unknown !== undefined) logger.warn(unknown);
   parts.add({ close: () => removeDaemonInfo(directory) });
   const token = ensureToken(directory, (notice) => logger.warn(notice));
   const previewKey = ensurePreviewKey(directory, (notice) => logger.warn(notice));

@@ -6,3 +6,13 @@ export function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
   return error.errcode & 0xff;
 }
+
+/** Extended codes of failures to read: what the file holds may be wrong. Of those without a reason nobody knows. */
+const FAILED_READS: readonly number[] = [SQLITE.ioError, 266, 522, 8458];
+
+/** Whether something could not be written (no space, as a rule): that says nothing about what the file holds. */
+export function failedToWrite(error: unknown): boolean {
+  const code = sqliteCode(error);
+  if (code === SQLITE.full) return true;
+  return code === SQLITE.ioError && error instanceof Error && 'errcode' in error && !FAILED_READS.some((read) => read === error.errcode);
+}

@@ -106,12 +106,23 @@ export type DaemonInfo = z.infer<typeof DaemonInfo>;
 
 const daemonFile = (directory: string): string => join(directory, 'daemon.json');
 
-/** Replaces the file as a whole, so that a reader never sees half of one. */
-export function writeDaemonInfo(directory: string, info: DaemonInfo): void {
+/**
+ * Replaces the file as a whole, so that a reader never sees half of one.
+ *
+ * @returns A warning for the user where it cannot be written (disk full): traffic needs no file.
+ */
+export function writeDaemonInfo(directory: string, info: DaemonInfo): string | undefined {
   const file = daemonFile(directory);
   const temporary = `${file}.${info.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(info)}\n`, { mode: 0o600 });
-  renameSync(temporary, file);
+  try {
+    writeFileSync(temporary, `${JSON.stringify(info)}\n`, { mode: 0o600 });
+    renameSync(temporary, file);
+    return undefined;
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    const reason = error instanceof Error ? error.message : String(error);
+    return `cannot write ${file}: ${reason}; until Serin is started with space there, commands find it by --admin ADDR:PORT only`;
+  }
 }
 
 /** Undefined when there is none or it is not readable as one: then nothing is known about a daemon. */

@@ -16,7 +16,7 @@ import type { AuditEntry } from '../admin/audit-types.ts';
 import type { Clock } from '../base/clock.ts';
 import { addChanges, AUDIT_SCHEMA, AUDIT_UPGRADE, type Change, listChanges, sha256 } from './audit-table.ts';
 import { requirePlainFile, StateError } from './state-directory.ts';
-import { SQLITE, sqliteCode } from './sqlite-code.ts';
+import { failedToWrite, SQLITE, sqliteCode } from './sqlite-code.ts';
 
 /** `PRAGMA application_id`: "srin". Tells our files from other people's databases. */
 const APPLICATION_ID = 0x7372696e;
@@ -238,8 +238,13 @@ class DatabaseState implements State, AuditLog {
 
 type Opened = { readonly database: DatabaseSync } | { readonly damage: string } | { readonly newer: number };
 
-/** Opens and checks; creates what is not there. Damage is an answer, not an error. @throws StateError when the file cannot be opened at all. */
-function openDatabase(file: string): Opened {
+/**
+ * Opens and checks; creates what is not there. Damage is an answer, not an error.
+ *
+ * @param isAlone The index of the WAL is kept in memory, where no other process sees it: a full disk has no space for the file it otherwise is.
+ * @throws StateError when the file cannot be opened at all.
+ */
+function openDatabase(file: string, isAlone = false): Opened {
   const size = statSync(file, { throwIfNoEntry: false })?.size;
   // SQLite takes an empty file for a new database; ours is never empty, so this one lost its content.
   if (size === 0) return { damage: 'it is empty' };
@@ -249,6 +254,7 @@ function openDatabase(file: string): Opened {
     if (size === undefined) closeSync(openSync(file, 'wx', 0o600));
     database = new DatabaseSync(file);
     database.exec('PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 2000');
+    if (isAlone) database.exec('PRAGMA locking_mode = EXCLUSIVE');
     if (size === undefined) database.exec(`BEGIN; ${SCHEMA} COMMIT`);
     const version = Number(pragma(database, 'user_version'));
     if (pragma(database, 'application_id') !== APPLICATION_ID) return damaged(database, 'it is not a Serin state file');
@@ -264,8 +270,12 @@ function openDatabase(file: string): Opened {
     return { database };
   } catch (error) {
     const code = sqliteCode(error);
-    if (code === SQLITE.cannotOpen || code === undefined) {
-      database?.close();
+    const isUnwritten = failedToWrite(error);
+    if (code === SQLITE.cannotOpen || code === undefined || isUnwritten) {
+      if (database?.isOpen === true) database.close();
+      // Nobody has to look at the half of a new one.
+      if (isUnwritten && size === undefined) rmSync(file, { force: true });
+      else if (isUnwritten && !isAlone) return openDatabase(file, true);
       if (error instanceof DamageError) return { damage: error.message };
       throw new StateError('E_STATE_FILE', `cannot open ${file}: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,
@@ -319,9 +329,16 @@ function documentsOf(database: DatabaseSync, version: number): Map<string, strin
   return documents;
 }
 
-/** Puts a copy of the backup in the database's place and opens it. */
+/** Puts a copy of the backup in the database's place and opens it. @throws StateError when there is no space for it. */
 function restore(backup: string, file: string): Opened {
-  copyFileSync(backup, file);
+  try {
+    copyFileSync(backup, file);
+  } catch (error) {
+    // Half of it would be taken for a damaged file.
+    rmSync(file, { force: true });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StateError('E_STATE_FILE', `cannot copy ${backup} to ${file}: ${reason}; make space there and start again`, { cause: error });
+  }
   const opened = openDatabase(file);
   if ('damage' in opened) for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
   return opened;
