@@ -1,27 +1,11 @@
 /** `serin import` in-process: what is printed where, and the exit code. What becomes of files: test/import. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Io } from './io.ts';
-import { run } from './program.ts';
+import { runHere, type Ran } from '../../test/helpers/serin-command.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../examples/import');
 
-async function serinImport(
-  args: readonly string[],
-  input = '',
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  let out = '';
-  let err = '';
-  const io: Io = {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-    paint: (_style, text) => text,
-    outliveOutput: () => undefined,
-    env: {},
-    readInput: () => Promise.resolve(Buffer.from(input)),
-  };
-  return { code: await run(['import', ...args], io), out, err };
-}
+const serinImport = (args: readonly string[], input = ''): Promise<Ran> => runHere(['import', ...args], { input });
 
 test('YAML goes to stdout, what has no equivalent to stderr, exit 0', async () => {
   const { code, out, err } = await serinImport(['ingress-nginx', '-f', join(EXAMPLES, 'ingress-nginx/shop.yaml')]);

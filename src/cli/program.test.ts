@@ -6,11 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { runHere, type Ran } from '../../test/helpers/serin-command.ts';
 import { writeDaemonInfo } from '../app/state-directory.ts';
 import { ensureToken } from '../app/token.ts';
 import { VERSION } from '../app/version.ts';
-import type { Io } from './io.ts';
-import { run } from './program.ts';
 
 const CONFIG = `
 apiVersion: networking.istio.io/v1
@@ -63,26 +62,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-interface Result {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function serin(args: readonly string[], input = ''): Promise<Result> {
-  let out = '';
-  let err = '';
-  const io: Io = {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-    paint: (_style, text) => text,
-    outliveOutput: () => undefined,
-    env: {},
-    readInput: () => Promise.resolve(Buffer.from(input)),
-  };
-  const code = await run(args, io);
-  return { code, out, err };
-}
+const serin = (args: readonly string[], input = ''): Promise<Ran> => runHere(args, { input });
 
 describe('help and usage', () => {
   test('without arguments: help on stderr, exit 2', async () => {
@@ -351,7 +331,7 @@ describe('asking a Serin that is not there', () => {
 
   afterAll(() => new Promise((resolve) => server.close(resolve)));
 
-  const ask = (...more: string[]): Promise<Result> => serin(['get', 'vs', '--state', join(directory, 'state'), ...more]);
+  const ask = (...more: string[]): Promise<Ran> => serin(['get', 'vs', '--state', join(directory, 'state'), ...more]);
 
   test('no state directory: exit 4 and what to do', async () => {
     const { code, err } = await ask();

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { run } from './program.ts';
+import { runHere, type Ran } from '../../test/helpers/serin-command.ts';
 
 const CONFIG = `
 services:
@@ -32,26 +32,8 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-interface Result {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function simulate(args: readonly string[], areMessagesSeen = false): Promise<Result> {
-  let out = '';
-  let err = '';
-  const code = await run(['simulate', ...args], {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-    paint: (_style, text) => text,
-    outliveOutput: () => undefined,
-    areMessagesSeen,
-    env: {},
-    readInput: () => Promise.resolve(Buffer.from(CONFIG)),
-  });
-  return { code, out, err };
-}
+const simulate = (args: readonly string[], areMessagesSeen = false): Promise<Ran> =>
+  runHere(['simulate', ...args], { areMessagesSeen, input: CONFIG });
 
 /** Few and short, so that the tests are about the words. */
 const QUICK = ['--runs', '3', '--within', '5m'];

@@ -4,12 +4,13 @@
  * `SERIN_FAULT_SECONDS` (default 6) is how long the reload test goes on, with a reload every 0.6 s; `npm run bench:faults` runs it for 60 s, 100
  * reloads.
  */
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RawLoad } from '../helpers/raw-load.ts';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { SerinProcess } from '../helpers/serin-process.ts';
 import { startUpstream } from '../helpers/upstream.ts';
 import type { Upstream } from '../helpers/upstream.ts';
@@ -73,8 +74,7 @@ test(
       // Alternately by rename and in place, alternately to v2 alone and to both.
       const text = shortForm(reload % 2 === 1 ? { v1: 0, v2: 100 } : { v1: 50, v2: 50 }, `reload ${reload}`.padEnd(20));
       if (reload % 4 < 2) {
-        writeFileSync(`${file}.new`, text);
-        renameSync(`${file}.new`, file);
+        replaceFile(file, text);
       } else {
         // Not cut to nothing first: an empty file is a configuration, too.
         writeFileSync(file, text, { flag: 'r+' });

@@ -1,5 +1,5 @@
 /** Kinds of the Gateway API as a user of the command line and of the admin API meets them, with a real daemon that carries real requests. */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { askAdmin, type AdminAnswer } from '../helpers/admin-api.ts';
 import { freePort } from '../helpers/free-port.ts';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { serinHere } from '../helpers/serin-command.ts';
 import { type Finished, serin, SerinProcess } from '../helpers/serin-process.ts';
 import { startUpstream, type Upstream } from '../helpers/upstream.ts';
@@ -32,9 +33,7 @@ const config = (): string => join(directory, 'config');
 const state = (): string => join(directory, 'state');
 
 function write(name: string, text: string): void {
-  const path = join(config(), name);
-  writeFileSync(`${path}.new`, text);
-  renameSync(`${path}.new`, path);
+  replaceFile(join(config(), name), text);
 }
 
 async function up(...more: readonly string[]): Promise<SerinProcess> {

@@ -64,10 +64,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const reader of readers.splice(0)) reader.close();
-  daemon.signal('SIGTERM');
-  const late = setTimeout(() => daemon.signal('SIGKILL'), 10_000);
-  await daemon.finished;
-  clearTimeout(late);
+  await daemon.stop();
   rmSync(directory, { recursive: true, force: true });
 });
 

@@ -1,11 +1,12 @@
 /** Versions that Serin runs, through `serin up` as a user starts it: processes start, serve, change, crash and end; no request is lost. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually, isRunning, numbersIn, writeProgram } from '../helpers/process-program.ts';
 import { RawLoad } from '../helpers/raw-load.ts';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { serinHere } from '../helpers/serin-command.ts';
 import { type Finished, SerinProcess } from '../helpers/serin-process.ts';
 import { ask } from '../helpers/upstream.ts';
@@ -22,21 +23,12 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const { child } of started) child.kill('SIGTERM');
-  await Promise.all(
-    started.splice(0).map(async (process) => {
-      const late = setTimeout(() => process.signal('SIGKILL'), 10_000);
-      await process.finished;
-      clearTimeout(late);
-    }),
-  );
+  await Promise.all(started.splice(0).map((process) => process.stop()));
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** Replaces the file as an editor does. */
 function save(versions: string, routes = '[{ to: v1 }]'): void {
-  writeFileSync(`${config}.new`, `services:\n  reviews:\n    versions: { ${versions} }\n    routes: ${routes}\n`);
-  renameSync(`${config}.new`, config);
+  replaceFile(config, `services:\n  reviews:\n    versions: { ${versions} }\n    routes: ${routes}\n`);
 }
 
 const RUN = 'run: node program.cjs';

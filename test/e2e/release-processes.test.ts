@@ -26,14 +26,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const { child } of started) child.kill('SIGTERM');
-  await Promise.all(
-    started.splice(0).map(async (process) => {
-      const late = setTimeout(() => process.signal('SIGKILL'), 10_000);
-      await process.finished;
-      clearTimeout(late);
-    }),
-  );
+  await Promise.all(started.splice(0).map((process) => process.stop()));
   rmSync(directory, { recursive: true, force: true });
 });
 

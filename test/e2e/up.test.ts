@@ -1,10 +1,11 @@
 /** `serin up` as a process in front of real upstreams: what a user sees, through changes, mistakes and crashes. */
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { freePort } from '../helpers/free-port.ts';
+import { replaceFile } from '../helpers/replace-file.ts';
 import { serinHere } from '../helpers/serin-command.ts';
 import { type Finished, MAIN, SerinProcess } from '../helpers/serin-process.ts';
 import { ask, close, listen, startUpstream, tally, type Upstream } from '../helpers/upstream.ts';
@@ -82,10 +83,8 @@ spec:
 `;
 }
 
-/** Replaces the file as an editor does: a new file renamed over the old one. */
 function save(text: string): void {
-  writeFileSync(`${config}.new`, text);
-  renameSync(`${config}.new`, config);
+  replaceFile(config, text);
 }
 
 const ADDRESSES = ['--listen', '80=127.0.0.1:0', '--mesh', '127.0.0.1:0', '--admin', '127.0.0.1:0'];

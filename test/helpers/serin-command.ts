@@ -1,17 +1,34 @@
-/** Commands of `serin` in the test's own process, as `src/cli/main.ts` runs them: for tests that ask a running Serin many questions. */
+/** Commands of `serin` in the test's own process, as `src/cli/main.ts` runs them: for tests of many commands. */
 import { run } from '../../src/cli/program.ts';
 import { ENVIRONMENT, type Finished } from './serin-process.ts';
 
-/** Runs a command to its end, without colours and with nothing to read. */
-export async function serinHere(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
+export type Ran = Omit<Finished, 'signal' | 'code'> & { readonly code: number };
+
+export interface HereOptions {
+  /** Default: empty. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** On stdin. Default: nothing. */
+  readonly input?: string;
+  /** Default: false. */
+  readonly areMessagesSeen?: boolean;
+}
+
+/** Runs a command to its end, without colours. */
+export async function runHere(args: readonly string[], { env = {}, input = '', areMessagesSeen = false }: HereOptions = {}): Promise<Ran> {
   let [out, err] = ['', ''];
   const code = await run(args, {
     out: (text) => void (out += text),
     err: (text) => void (err += text),
     paint: (_style, text) => text,
     outliveOutput: () => undefined,
-    env: { ...ENVIRONMENT, ...env },
-    readInput: () => Promise.resolve(new Uint8Array()),
+    areMessagesSeen,
+    env,
+    readInput: () => Promise.resolve(Buffer.from(input)),
   });
-  return { code, signal: null, out, err };
+  return { code, out, err };
+}
+
+/** As a `SerinProcess` would end: for questions to a running Serin. */
+export async function serinHere(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
+  return { signal: null, ...(await runHere(args, { env: { ...ENVIRONMENT, ...env } })) };
 }
